@@ -1,0 +1,1 @@
+//! Folders of the disk: import from and checkout to them.

@@ -1,0 +1,313 @@
+//! The ref log in a bucket: one immutable entry for each position, written with put-if-absent.
+//!
+//! An update reads the newest entry (position n), checks the caller's expectation, and writes
+//! entry n + 1 unless that key is taken. Exactly one writer wins each position; the others read
+//! again. There is no lock, and no key is ever written twice.
+//!
+//! What the store says about a put is never taken at its word when it is anything but "done":
+//! the answer to a put may be lost, the client library repeats puts by itself, and a bucket may
+//! answer racing puts with a refusal although nothing landed. So the writer reads the position:
+//! its own request id there is success, another's is a lost race, nothing there means try again.
+
+use async_trait::async_trait;
+
+use super::{LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
+use crate::env::Env;
+use crate::error::ErrorKind;
+use crate::limits;
+use crate::name::{BookId, RefName};
+use crate::object::{DecodeError, check_message};
+use crate::store::{Bucket, Put, Refs, StoreError, layout};
+
+/// How often an update is tried against other writers before it gives up.
+const ATTEMPTS: u32 = 1_000;
+
+/// How often a position that cannot be read is asked about after a put of unknown fate.
+const LOOKS: u32 = 4;
+
+/// How often a put that failed and left nothing is tried again.
+const FAILURES: u32 = 3;
+
+/// How many of the newest entries are searched for a request id that a refused update may have
+/// left on an earlier try.
+const REPLAY_ENTRIES: u64 = 64;
+
+/// Refs kept in a bucket.
+#[derive(Debug, Clone)]
+pub struct RefLog {
+    bucket: Bucket,
+    env: Env,
+}
+
+/// What became of one attempt to write an entry.
+enum Attempt {
+    Won(LogEntry),
+    Lost(LogEntry),
+    /// Nothing is at the position; the error, if the put failed rather than being refused.
+    Nothing(Option<StoreError>),
+}
+
+impl RefLog {
+    /// The refs in `bucket`.
+    pub const fn new(bucket: Bucket, env: Env) -> Self {
+        Self { bucket, env }
+    }
+
+    /// The entry that follows `head`.
+    fn next(&self, update: &RefUpdate, head: Option<&LogEntry>) -> RefEntry {
+        let now = self.env.clock.now();
+        RefEntry {
+            book: update.book.clone(),
+            name: update.name.clone(),
+            seq: head.map_or(1, |head| head.entry.seq + 1),
+            previous: head.map(|head| head.id),
+            target: update.target,
+            actor: update.actor.clone(),
+            // Clocks differ; a log's times never go back.
+            time: head.map_or(now, |head| now.max(head.entry.time)),
+            operation: update.operation.clone(),
+            message: update.message.clone(),
+            request_id: update.request_id.clone(),
+            metadata: update.metadata.clone(),
+        }
+    }
+
+    /// Tries to write `entry` at its position.
+    async fn attempt(&self, entry: RefEntry) -> Result<Attempt, RefError> {
+        let key = layout::slot(&entry.book, &entry.name, entry.seq);
+        let (id, bytes) = entry.to_stored();
+        let put = self.bucket.put_if_absent(&key, bytes.into()).await;
+        if matches!(put, Ok(Put::Created)) {
+            return Ok(Attempt::Won(LogEntry { id, entry }));
+        }
+        let mut last = put.err();
+        for look in 0..LOOKS {
+            match self.entry(&entry.book, &entry.name, entry.seq).await {
+                Ok(Some(found)) if found.entry.request_id == entry.request_id => {
+                    return Ok(Attempt::Won(found));
+                }
+                Ok(Some(found)) => return Ok(Attempt::Lost(found)),
+                // Nothing there after a refusal: nobody wrote it. Nothing there after an error:
+                // the put may still arrive. Trying the same position again is right in both
+                // cases, because only one entry can ever land on it.
+                Ok(None) => return Ok(Attempt::Nothing(last)),
+                Err(RefError::Store(error)) if error.kind() == ErrorKind::Unavailable => {
+                    last = Some(error);
+                    tokio::time::sleep(self.env.backoff(look)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let source = last
+            .unwrap_or_else(|| StoreError::io("read the log")(std::io::ErrorKind::TimedOut.into()));
+        let RefEntry {
+            book,
+            name,
+            request_id,
+            ..
+        } = entry;
+        Err(RefError::FateUnknown {
+            book,
+            name,
+            request_id,
+            source,
+        })
+    }
+
+    /// The entry that an earlier try of the same request left, if it is among the newest.
+    async fn replayed(
+        &self,
+        update: &RefUpdate,
+        head: Option<&LogEntry>,
+    ) -> Result<Option<LogEntry>, RefError> {
+        let Some(head) = head else { return Ok(None) };
+        if head.entry.request_id == update.request_id {
+            return Ok(Some(head.clone()));
+        }
+        let oldest = head.entry.seq.saturating_sub(REPLAY_ENTRIES).max(1);
+        for seq in (oldest..head.entry.seq).rev() {
+            match self.entry(&update.book, &update.name, seq).await? {
+                Some(found) if found.entry.request_id == update.request_id => {
+                    return Ok(Some(found));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The error to end with after a put that failed and left nothing, unless trying again may
+    /// help. On a folder a failed put is over; on a bucket it may still arrive.
+    fn give_up(
+        &self,
+        update: &RefUpdate,
+        failures: u32,
+        source: StoreError,
+    ) -> Result<(), RefError> {
+        if self.bucket.as_local().is_some() || source.kind() != ErrorKind::Unavailable {
+            return Err(source.into());
+        }
+        if failures < FAILURES {
+            return Ok(());
+        }
+        let RefUpdate {
+            book,
+            name,
+            request_id,
+            ..
+        } = update.clone();
+        Err(RefError::FateUnknown {
+            book,
+            name,
+            request_id,
+            source,
+        })
+    }
+
+    fn damaged(&self, book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefError {
+        RefError::Damaged {
+            book: book.clone(),
+            name: name.clone(),
+            seq,
+            source,
+        }
+    }
+}
+
+#[async_trait]
+impl Refs for RefLog {
+    async fn head(&self, book: &BookId, name: &RefName) -> Result<Option<LogEntry>, RefError> {
+        let Some(key) = self.bucket.first_below(&layout::log(book, name)).await? else {
+            return Ok(None);
+        };
+        let Some(seq) = layout::slot_seq(&key) else {
+            return Err(RefError::UnknownKey {
+                key: key.to_string(),
+            });
+        };
+        match self.entry(book, name, seq).await? {
+            Some(entry) => Ok(Some(entry)),
+            None => {
+                let source = DecodeError::Rule("it is listed but cannot be read".to_owned());
+                Err(self.damaged(book, name, seq, source))
+            }
+        }
+    }
+
+    async fn entry(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        seq: u64,
+    ) -> Result<Option<LogEntry>, RefError> {
+        let key = layout::slot(book, name, seq);
+        let Some(read) = self.bucket.read(&key, limits::ENTRY_BYTES as u64).await? else {
+            return Ok(None);
+        };
+        let found = match read {
+            Ok(bytes) => RefEntry::from_stored(&bytes),
+            Err(size) => {
+                let len = usize::try_from(size).unwrap_or(usize::MAX);
+                Err(DecodeError::TooLong {
+                    len,
+                    limit: limits::ENTRY_BYTES,
+                })
+            }
+        };
+        let found = found.map_err(|source| self.damaged(book, name, seq, source))?;
+        let entry = &found.entry;
+        if entry.book != *book || entry.name != *name || entry.seq != seq {
+            let place = format!("{}@{}#{}", entry.book, entry.name, entry.seq);
+            let source = DecodeError::Rule(format!("it belongs at {place}"));
+            return Err(self.damaged(book, name, seq, source));
+        }
+        Ok(Some(found))
+    }
+
+    async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
+        check_message(&update.message, limits::ENTRY_MESSAGE_BYTES)?;
+        let mut head = self.head(&update.book, &update.name).await?;
+        let mut failures = 0;
+        for attempt in 0..ATTEMPTS {
+            if let Some(found) = head
+                .as_ref()
+                .filter(|head| head.entry.request_id == update.request_id)
+            {
+                return Ok(UpdateOutcome::Moved(found.clone()));
+            }
+            if !update.expect.holds(head.as_ref()) {
+                return Ok(match self.replayed(update, head.as_ref()).await? {
+                    Some(found) => UpdateOutcome::Moved(found),
+                    None => UpdateOutcome::Refused(head),
+                });
+            }
+            check_tag(update, head.as_ref())?;
+            match self.attempt(self.next(update, head.as_ref())).await? {
+                Attempt::Won(entry) => return Ok(UpdateOutcome::Moved(entry)),
+                Attempt::Lost(winner) => head = self.newest_from(winner).await?,
+                Attempt::Nothing(error) => {
+                    if let Some(source) = error {
+                        failures += 1;
+                        self.give_up(update, failures, source)?;
+                    }
+                    tokio::time::sleep(self.env.backoff(attempt)).await;
+                    head = self.head(&update.book, &update.name).await?;
+                }
+            }
+        }
+        let (book, name) = (update.book.clone(), update.name.clone());
+        Err(RefError::Contended {
+            book,
+            name,
+            attempts: ATTEMPTS,
+        })
+    }
+
+    async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
+        let folders = self.bucket.folders(&layout::book(book)).await?;
+        let mut names: Vec<_> = folders
+            .iter()
+            .filter_map(|folder| RefName::from_escaped(folder))
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    async fn books(&self) -> Result<Vec<BookId>, RefError> {
+        let folders = self.bucket.folders(&layout::REFS.into()).await?;
+        Ok(folders
+            .iter()
+            .filter_map(|folder| BookId::parse(folder).ok())
+            .collect())
+    }
+}
+
+impl RefLog {
+    /// The newest entry, knowing that `known` is one: the positions after it are read one by one,
+    /// which for a writer that just lost a race is cheaper than a list.
+    async fn newest_from(&self, known: LogEntry) -> Result<Option<LogEntry>, RefError> {
+        let mut newest = known;
+        while let Some(next) = self
+            .entry(&newest.entry.book, &newest.entry.name, newest.entry.seq + 1)
+            .await?
+        {
+            newest = next;
+        }
+        Ok(Some(newest))
+    }
+}
+
+/// Tags are created once and can be deleted, and that is all.
+fn check_tag(update: &RefUpdate, head: Option<&LogEntry>) -> Result<(), RefError> {
+    let allowed = match head {
+        None => true,
+        Some(head) => head.entry.target.is_some() && update.target.is_none(),
+    };
+    if update.name.is_tag() && !allowed {
+        return Err(RefError::TagMoves {
+            book: update.book.clone(),
+            name: update.name.clone(),
+        });
+    }
+    Ok(())
+}

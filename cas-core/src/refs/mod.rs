@@ -1,0 +1,95 @@
+//! Refs: names that point at commits, each kept as a log of every value it ever had.
+//!
+//! The newest entry of the log *is* the ref, so a ref cannot move without leaving who moved it,
+//! when, from where and to where.
+
+mod entry;
+mod log;
+mod update;
+mod verify;
+
+pub use entry::{LogEntry, RefEntry};
+pub use log::RefLog;
+pub use update::{Expectation, RefUpdate, UpdateOutcome};
+pub use verify::{LogFault, LogReport, verify_log};
+
+pub(crate) use entry::subject_of;
+
+use crate::error::ErrorKind;
+use crate::name::{BookId, NameError, RefName, RequestId};
+use crate::object::DecodeError;
+use crate::store::StoreError;
+
+/// Why a ref could not be read or moved. A lost race is no error but an
+/// [`UpdateOutcome::Refused`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefError {
+    /// The store failed before anything was written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An entry that is not what it should be.
+    #[error("ref log entry {seq} of {book}@{name} is damaged")]
+    Damaged {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// The entry's position.
+        seq: u64,
+        /// What is wrong.
+        source: DecodeError,
+    },
+    /// A key under `refs/` whose position cannot be read.
+    #[error("unknown key {key} among the refs")]
+    UnknownKey {
+        /// The key.
+        key: String,
+    },
+    /// The write may or may not have happened.
+    #[error("it is not known whether {book}@{name} moved (request {request_id})")]
+    FateUnknown {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// The request to ask about or repeat.
+        request_id: RequestId,
+        /// What the store said last.
+        source: StoreError,
+    },
+    /// A tag was to move.
+    #[error("tag {book}@{name} cannot change: a tag points at one commit for ever")]
+    TagMoves {
+        /// The book.
+        book: BookId,
+        /// The tag.
+        name: RefName,
+    },
+    /// The new entry would break a rule.
+    #[error(transparent)]
+    Invalid(#[from] NameError),
+    /// Too many writers at once.
+    #[error("{book}@{name} moved {attempts} times while this change waited its turn")]
+    Contended {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// How often it was tried.
+        attempts: u32,
+    },
+}
+
+impl RefError {
+    /// What the caller should do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(source) => source.kind(),
+            Self::Damaged { .. } | Self::UnknownKey { .. } => ErrorKind::Corrupt,
+            Self::FateUnknown { .. } | Self::Contended { .. } => ErrorKind::Unavailable,
+            Self::TagMoves { .. } => ErrorKind::Conflict,
+            Self::Invalid(source) => source.kind(),
+        }
+    }
+}

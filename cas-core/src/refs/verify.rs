@@ -1,0 +1,106 @@
+//! Verifying a ref's whole log.
+
+use super::{LogEntry, RefError};
+use crate::name::{BookId, CommitId, EntryId, RefName};
+use crate::object::Kind;
+use crate::store::{Store, StoreError};
+
+/// What a verified log looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogReport {
+    /// How many entries there are, positions 1 to this.
+    pub entries: u64,
+    /// The newest entry's id.
+    pub head: Option<EntryId>,
+    /// Every fault, in the order of positions.
+    pub faults: Vec<LogFault>,
+}
+
+/// Something wrong with a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFault {
+    /// The position.
+    pub seq: u64,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+/// Checks that a log is whole: positions 1 to n without a gap, each entry intact and naming the
+/// one before it, times never going back, and every target a readable commit whose tree is there.
+///
+/// An error means that the log could not be read; what is wrong with it is in the report.
+pub async fn verify_log(
+    store: &Store,
+    book: &BookId,
+    name: &RefName,
+) -> Result<LogReport, RefError> {
+    let mut report = LogReport {
+        entries: 0,
+        head: None,
+        faults: Vec::new(),
+    };
+    let newest = match store.refs().head(book, name).await {
+        Ok(None) => return Ok(report),
+        Ok(Some(head)) => head.entry.seq,
+        Err(RefError::Damaged { seq, .. }) => seq,
+        Err(error) => return Err(error),
+    };
+    report.entries = newest;
+    let mut before: Option<LogEntry> = None;
+    for seq in 1..=newest {
+        let mut fault = |reason: String| report.faults.push(LogFault { seq, reason });
+        let found = match store.refs().entry(book, name, seq).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                fault("the entry is missing".to_owned());
+                before = None;
+                continue;
+            }
+            Err(RefError::Damaged { source, .. }) => {
+                fault(format!("the entry is damaged: {source}"));
+                before = None;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(before) = &before {
+            if found.entry.previous != Some(before.id) {
+                fault("the entry does not name the one before it".to_owned());
+            }
+            if found.entry.time < before.entry.time {
+                fault("the entry is older than the one before it".to_owned());
+            }
+        }
+        if let Some(reason) = check_target(store, found.entry.target).await? {
+            fault(reason);
+        }
+        report.head = Some(found.id);
+        before = Some(found);
+    }
+    Ok(report)
+}
+
+/// What is wrong with the commit that an entry points at.
+async fn check_target(store: &Store, target: Option<CommitId>) -> Result<Option<String>, RefError> {
+    let Some(target) = target else {
+        return Ok(None);
+    };
+    let commit = match store.get_commit(&target).await {
+        Ok(commit) => commit,
+        Err(
+            error @ (StoreError::Missing { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Undecodable { .. }),
+        ) => {
+            return Ok(Some(error.to_string()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match store.size(Kind::Tree, commit.tree.hash()).await? {
+        Some(_) => Ok(None),
+        None => Ok(Some(format!(
+            "tree {} of commit {target} is missing",
+            commit.tree
+        ))),
+    }
+}

@@ -1,0 +1,347 @@
+//! Edits of single paths: each with a precondition, several at once making one commit.
+//!
+//! If the branch moved meanwhile, the edits are applied again on its new head as long as their
+//! preconditions hold there, so that writers of different files never disturb each other; when
+//! they do not hold, the answer tells what is there now.
+
+use super::editor::TreeEditor;
+use super::version::Made;
+use super::{Content, NewVersion, RepoError, Repository, VersionRequest};
+use crate::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, TreeId};
+use crate::object::{Entry, EntryKind, Kind, check_symlink};
+use crate::store::{Session, StoreError};
+
+/// How often edits are applied again on a branch that keeps moving.
+const ATTEMPTS: u32 = 1_000;
+
+/// One edit of one path.
+#[derive(Debug)]
+pub struct PathEdit {
+    /// What is edited.
+    pub path: BookPath,
+    /// How.
+    pub edit: Edit,
+    /// What the caller believes to be there.
+    pub precondition: Precondition,
+}
+
+/// What is to happen to a path.
+#[derive(Debug)]
+pub enum Edit {
+    /// Write a file. One that is there keeps its executable bit.
+    Put(Content),
+    /// Remove a file or symlink; with `recursive` also a folder.
+    Remove {
+        /// Whether a folder may be removed with everything in it.
+        recursive: bool,
+    },
+    /// Move a file or folder to a path where nothing is.
+    Move {
+        /// Where to.
+        to: BookPath,
+    },
+}
+
+/// What the caller believes to be at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing said. Enough to create and to delete; overwriting is refused.
+    Unsaid,
+    /// Nothing is there.
+    Absent,
+    /// A file whose id begins so.
+    Is(HashPrefix),
+}
+
+/// What happened to one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditResult {
+    /// The path.
+    pub path: BookPath,
+    /// What happened.
+    pub outcome: EditOutcome,
+    /// The file's id before; none if nothing or a folder was there.
+    pub old: Option<BlobId>,
+    /// The file's id after; none if nothing or a folder is there.
+    pub new: Option<BlobId>,
+}
+
+/// What happened to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EditOutcome {
+    /// It is there now and was not before.
+    Created,
+    /// It has other content than before.
+    Updated,
+    /// It was so already.
+    Unchanged,
+    /// It is gone.
+    Deleted,
+    /// It was not there: nothing to delete.
+    Absent,
+    /// It is elsewhere now.
+    Moved,
+}
+
+/// What became of a set of edits.
+#[derive(Debug, Clone)]
+pub struct EditReport {
+    /// The commit that the branch points at now.
+    pub commit: CommitId,
+    /// Its tree.
+    pub tree: TreeId,
+    /// Whether a commit was made; it is not when nothing changed.
+    pub changed: bool,
+    /// What happened to each path, in the order of the edits.
+    pub results: Vec<EditResult>,
+}
+
+impl Repository {
+    /// Applies `edits` to a branch as one commit: all of them, or none.
+    pub async fn edit(
+        &self,
+        request: &VersionRequest,
+        operation: Operation,
+        edits: &[PathEdit],
+    ) -> Result<EditReport, RepoError> {
+        Self::check_branch(&request.book, &request.branch)?;
+        let session = self.store.session().await?;
+        let mut contents_put = false;
+        for attempt in 0..ATTEMPTS {
+            let (_, parent, commit) = self.branch_head(&request.book, &request.branch).await?;
+            let mut editor = TreeEditor::new(&self.store, commit.tree).await?;
+            let mut results = Vec::with_capacity(edits.len());
+            for edit in edits {
+                results.push(self.apply(&mut editor, edit).await?);
+            }
+            let tree = editor.write(&session).await?;
+            if tree == commit.tree {
+                return Ok(EditReport {
+                    commit: parent,
+                    tree,
+                    changed: false,
+                    results,
+                });
+            }
+            if !contents_put {
+                put_contents(&session, edits).await?;
+                contents_put = true;
+            }
+            let new = NewVersion {
+                request,
+                operation: operation.clone(),
+                parent: Some(parent),
+                tree,
+            };
+            match self.make_version(&session, new).await? {
+                Made::Done(commit) => {
+                    return Ok(EditReport {
+                        commit,
+                        tree,
+                        changed: true,
+                        results,
+                    });
+                }
+                Made::Lost(_) => tokio::time::sleep(self.env.backoff(attempt)).await,
+            }
+        }
+        let (book, name) = (request.book.clone(), request.branch.clone());
+        Err(crate::refs::RefError::Contended {
+            book,
+            name,
+            attempts: ATTEMPTS,
+        }
+        .into())
+    }
+
+    async fn apply(
+        &self,
+        editor: &mut TreeEditor<'_>,
+        edit: &PathEdit,
+    ) -> Result<EditResult, RepoError> {
+        let path = &edit.path;
+        let before = editor.get(path).await?;
+        check(path, &edit.precondition, before.as_ref())?;
+        let old = before.as_ref().and_then(Entry::blob_id);
+        let result = |outcome, new| EditResult {
+            path: path.clone(),
+            outcome,
+            old,
+            new,
+        };
+        match &edit.edit {
+            Edit::Put(content) => self.put(editor, edit, content, before).await,
+            Edit::Remove { recursive } => {
+                let Some(before) = before else {
+                    return Ok(result(EditOutcome::Absent, None));
+                };
+                if before.kind.is_tree() && !recursive {
+                    return Err(RepoError::IsAFolder { path: path.clone() });
+                }
+                editor.remove(path).await?;
+                Ok(result(EditOutcome::Deleted, None))
+            }
+            Edit::Move { to } => {
+                let Some(before) = before else {
+                    return Err(RepoError::NoPath { path: path.clone() });
+                };
+                self.move_to(editor, path, to, before).await?;
+                Ok(result(EditOutcome::Moved, old))
+            }
+        }
+    }
+
+    async fn put(
+        &self,
+        editor: &mut TreeEditor<'_>,
+        edit: &PathEdit,
+        content: &Content,
+        before: Option<Entry>,
+    ) -> Result<EditResult, RepoError> {
+        let path = edit.path.clone();
+        let Some(name) = path.name() else {
+            return Err(RepoError::IsAFolder { path });
+        };
+        let (id, size) = (content.id(), content.size());
+        let (outcome, old, kind) = match before {
+            None => (EditOutcome::Created, None, EntryKind::File),
+            Some(before) => {
+                let Some(old) = before.blob_id() else {
+                    return Err(RepoError::IsAFolder { path });
+                };
+                if edit.precondition == Precondition::Unsaid {
+                    return Err(RepoError::PreconditionRequired { path, current: old });
+                }
+                // Writing a file where a symlink is replaces the link by the file.
+                let kind = if before.kind == EntryKind::Executable {
+                    before.kind
+                } else {
+                    EntryKind::File
+                };
+                let same = old == id && before.kind == kind;
+                (
+                    if same {
+                        EditOutcome::Unchanged
+                    } else {
+                        EditOutcome::Updated
+                    },
+                    Some(old),
+                    kind,
+                )
+            }
+        };
+        if outcome != EditOutcome::Unchanged {
+            editor.set(&path, Entry::blob(name, kind, id, size)).await?;
+        }
+        Ok(EditResult {
+            path,
+            outcome,
+            old,
+            new: Some(id),
+        })
+    }
+
+    async fn move_to(
+        &self,
+        editor: &mut TreeEditor<'_>,
+        from: &BookPath,
+        to: &BookPath,
+        entry: Entry,
+    ) -> Result<(), RepoError> {
+        if to.starts_with(from) {
+            return Err(RepoError::MoveIntoItself {
+                from: from.clone(),
+                to: to.clone(),
+            });
+        }
+        if let Some(there) = editor.get(to).await? {
+            return Err(RepoError::Exists {
+                path: to.clone(),
+                current: there.blob_id(),
+            });
+        }
+        self.check_moved(to, &entry).await?;
+        editor.rename(from, to, entry).await
+    }
+
+    /// A path may become too long by moving, and a relative symlink may come to point outside.
+    async fn check_moved(&self, to: &BookPath, entry: &Entry) -> Result<(), RepoError> {
+        let mut faults = Vec::new();
+        let mut links = Vec::new();
+        match (entry.tree_id(), entry.blob_id()) {
+            (Some(tree), _) => {
+                let listing = self.list_all(to, tree).await?;
+                faults = listing.faults;
+                let leaves = listing.leaves.into_iter();
+                links.extend(
+                    leaves
+                        .filter(|l| l.kind == EntryKind::Symlink)
+                        .map(|l| (l.path, l.id)),
+                );
+            }
+            (None, Some(id)) if entry.kind == EntryKind::Symlink => links.push((to.clone(), id)),
+            _ => {}
+        }
+        for (path, id) in links {
+            let target = self.store.get_blob(&id).await?;
+            if let Err(error) = check_symlink(&path, &target) {
+                faults.push(super::PathFault {
+                    path: path.to_string(),
+                    reason: error.to_string(),
+                });
+            }
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(RepoError::BadTree { faults })
+        }
+    }
+}
+
+/// Puts the contents of all edits into the session.
+async fn put_contents(session: &Session, edits: &[PathEdit]) -> Result<(), StoreError> {
+    for edit in edits {
+        let Edit::Put(content) = &edit.edit else {
+            continue;
+        };
+        if content.size() > crate::limits::BLOB_BYTES {
+            let (id, size) = (*content.id().hash(), content.size());
+            return Err(StoreError::TooLarge {
+                kind: Kind::Blob,
+                id,
+                size,
+                limit: crate::limits::BLOB_BYTES,
+            });
+        }
+        content.put(session).await?;
+    }
+    Ok(())
+}
+
+/// Whether what is at `path` is what the caller believes.
+fn check(
+    path: &BookPath,
+    precondition: &Precondition,
+    found: Option<&Entry>,
+) -> Result<(), RepoError> {
+    let current = found.and_then(Entry::blob_id);
+    match precondition {
+        Precondition::Unsaid => Ok(()),
+        Precondition::Absent if found.is_none() => Ok(()),
+        Precondition::Absent => Err(RepoError::Exists {
+            path: path.clone(),
+            current,
+        }),
+        Precondition::Is(_) if found.is_some_and(|entry| entry.kind.is_tree()) => {
+            Err(RepoError::IsAFolder { path: path.clone() })
+        }
+        Precondition::Is(prefix) if current.is_some_and(|id| prefix.matches(id.hash())) => Ok(()),
+        Precondition::Is(prefix) => Err(RepoError::NotAsExpected {
+            path: path.clone(),
+            expected: prefix.clone(),
+            current,
+        }),
+    }
+}

@@ -1,0 +1,214 @@
+//! A tree being edited: only the directories on edited paths are loaded and written.
+
+use std::collections::BTreeMap;
+
+use super::RepoError;
+use crate::name::{BookPath, TreeId};
+use crate::object::{Entry, Tree, TreeBuilder};
+use crate::store::{Session, Store};
+
+/// A tree with changes that are not written yet.
+#[derive(Debug)]
+pub(super) struct TreeEditor<'a> {
+    store: &'a Store,
+    root: TreeId,
+    /// The directories loaded so far, by path.
+    folders: BTreeMap<BookPath, Folder>,
+}
+
+#[derive(Debug, Default)]
+struct Folder {
+    entries: TreeBuilder,
+    changed: bool,
+}
+
+impl<'a> TreeEditor<'a> {
+    /// Begins to edit the tree `root`.
+    pub(super) async fn new(store: &'a Store, root: TreeId) -> Result<Self, RepoError> {
+        let mut editor = Self {
+            store,
+            root,
+            folders: BTreeMap::new(),
+        };
+        editor.load(BookPath::root(), root).await?;
+        Ok(editor)
+    }
+
+    /// What is at `path`, which is not the root; `None` if nothing is.
+    pub(super) async fn get(&mut self, path: &BookPath) -> Result<Option<Entry>, RepoError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Ok(None);
+        };
+        if !self.open(&parent).await? {
+            return Ok(None);
+        }
+        Ok(self
+            .folders
+            .get(&parent)
+            .and_then(|folder| folder.entries.get(name.as_str()).cloned()))
+    }
+
+    /// Puts `entry` at `path`, replacing what is there and making directories as needed. A file
+    /// on the way is an error.
+    pub(super) async fn set(&mut self, path: &BookPath, mut entry: Entry) -> Result<(), RepoError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Err(RepoError::IsAFolder { path: path.clone() });
+        };
+        self.make(&parent).await?;
+        entry.name = name;
+        self.touch(&parent);
+        if let Some(folder) = self.folders.get_mut(&parent) {
+            folder.entries.insert(entry);
+        }
+        Ok(())
+    }
+
+    /// Removes what is at `path`.
+    pub(super) async fn remove(&mut self, path: &BookPath) -> Result<Option<Entry>, RepoError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Ok(None);
+        };
+        if !self.open(&parent).await? {
+            return Ok(None);
+        }
+        self.folders.retain(|folder, _| !folder.starts_with(path));
+        let removed = self
+            .folders
+            .get_mut(&parent)
+            .and_then(|folder| folder.entries.remove(name.as_str()));
+        if removed.is_some() {
+            self.touch(&parent);
+        }
+        Ok(removed)
+    }
+
+    /// Moves the entry at `from` to `to`, with what has been changed below it.
+    pub(super) async fn rename(
+        &mut self,
+        from: &BookPath,
+        to: &BookPath,
+        entry: Entry,
+    ) -> Result<(), RepoError> {
+        let below: Vec<_> = self
+            .folders
+            .keys()
+            .filter(|folder| folder.starts_with(from))
+            .cloned()
+            .collect();
+        let mut moved = Vec::new();
+        for folder in below {
+            let rest = folder.as_str()[from.as_str().len()..].trim_start_matches('/');
+            let target = if rest.is_empty() {
+                to.clone()
+            } else {
+                BookPath::parse(rest)?.below(to)?
+            };
+            moved.extend(self.folders.remove(&folder).map(|folder| (target, folder)));
+        }
+        self.remove(from).await?;
+        self.set(to, entry).await?;
+        self.folders.extend(moved);
+        Ok(())
+    }
+
+    /// Writes every changed directory into `session`, the deepest first, leaves out those that
+    /// became empty, and returns the new root.
+    pub(super) async fn write(mut self, session: &Session) -> Result<TreeId, RepoError> {
+        let mut changed: Vec<_> = self
+            .folders
+            .iter()
+            .filter(|(_, folder)| folder.changed)
+            .map(|(path, _)| path.clone())
+            .collect();
+        changed.sort_by_key(|path| std::cmp::Reverse(path.segments().count()));
+        for path in changed {
+            let Some(folder) = self.folders.remove(&path) else {
+                continue;
+            };
+            let tree = folder.entries.build().map_err(|source| RepoError::Tree {
+                path: path.clone(),
+                source,
+            })?;
+            let parent = path
+                .parent()
+                .and_then(|parent| self.folders.get_mut(&parent));
+            match (parent, path.name()) {
+                (Some(parent), Some(name)) if tree.is_empty() => {
+                    parent.entries.remove(name.as_str());
+                }
+                (Some(parent), Some(name)) => {
+                    let (id, _) = session.put_tree(&tree).await?;
+                    parent.entries.insert(Entry::tree(name, id, &tree));
+                }
+                _ => self.root = session.put_tree(&tree).await?.0,
+            }
+        }
+        Ok(self.root)
+    }
+
+    /// Loads the directories down to `path`. Says `false` if there is none.
+    async fn open(&mut self, path: &BookPath) -> Result<bool, RepoError> {
+        let mut at = BookPath::root();
+        for segment in path.segments() {
+            let entry = self
+                .folders
+                .get(&at)
+                .and_then(|folder| folder.entries.get(segment).cloned());
+            let Some(entry) = entry else { return Ok(false) };
+            at = at.join(&entry.name)?;
+            if self.folders.contains_key(&at) {
+                continue;
+            }
+            let Some(id) = entry.tree_id() else {
+                return Ok(false);
+            };
+            self.load(at.clone(), id).await?;
+        }
+        Ok(true)
+    }
+
+    /// Loads the directories down to `path`, making those that are missing.
+    async fn make(&mut self, path: &BookPath) -> Result<(), RepoError> {
+        let mut at = BookPath::root();
+        for segment in path.segments() {
+            let entry = self
+                .folders
+                .get(&at)
+                .and_then(|folder| folder.entries.get(segment).cloned());
+            let below = at.join(&crate::name::EntryName::parse(segment)?)?;
+            match entry.map(|entry| entry.tree_id()) {
+                _ if self.folders.contains_key(&below) => {}
+                None => {
+                    self.folders.insert(below.clone(), Folder::default());
+                }
+                Some(Some(id)) => self.load(below.clone(), id).await?,
+                Some(None) => return Err(RepoError::NotAFolder { path: below }),
+            }
+            at = below;
+        }
+        Ok(())
+    }
+
+    /// Marks `path` and every directory above it as changed.
+    fn touch(&mut self, path: &BookPath) {
+        let mut at = Some(path.clone());
+        while let Some(path) = at {
+            if let Some(folder) = self.folders.get_mut(&path) {
+                folder.changed = true;
+            }
+            at = path.parent();
+        }
+    }
+
+    async fn load(&mut self, path: BookPath, id: TreeId) -> Result<(), RepoError> {
+        let tree: Tree = self.store.get_tree(&id).await?;
+        self.folders.insert(
+            path,
+            Folder {
+                entries: TreeBuilder::from(&tree),
+                changed: false,
+            },
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,257 @@
+//! Why an operation could not be done.
+
+use crate::error::ErrorKind;
+use crate::name::{
+    BlobId, BookId, BookPath, CommitId, Hash, HashPrefix, NameError, RefName, Revision,
+};
+use crate::object::{Kind, TreeError};
+use crate::refs::RefError;
+use crate::store::StoreError;
+
+/// A failure of an operation on a repository. Nothing was written unless the source says that it
+/// is not known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepoError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A ref could not be read or moved.
+    #[error(transparent)]
+    Ref(#[from] RefError),
+    /// A bad name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// No book of this name.
+    #[error("there is no book {book}")]
+    NoBook {
+        /// The book.
+        book: BookId,
+    },
+    /// No such ref.
+    #[error("there is no ref {book}@{name}")]
+    NoRef {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+    },
+    /// The ref was deleted.
+    #[error("{book}@{name} is deleted")]
+    Deleted {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+    },
+    /// The ref is there although it should not be.
+    #[error("{book}@{name} exists already, at commit {commit}")]
+    RefExists {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// Where it points.
+        commit: CommitId,
+    },
+    /// The ref is no branch, or no tag.
+    #[error("{book}@{name}: {rule}")]
+    WrongRef {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// What is wanted.
+        rule: &'static str,
+    },
+    /// Another writer moved the ref meanwhile.
+    #[error("{book}@{name} moved meanwhile: it is now at {}", shown(current.as_ref()))]
+    RefMoved {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// Where it points now.
+        current: Option<CommitId>,
+    },
+    /// No object has an id that begins so.
+    #[error("no {what} has an id beginning with {prefix}")]
+    NoObject {
+        /// What was looked for.
+        what: &'static str,
+        /// The digits.
+        prefix: HashPrefix,
+    },
+    /// Several objects have ids that begin so.
+    #[error("{prefix} is ambiguous: {}", list(candidates))]
+    Ambiguous {
+        /// The digits.
+        prefix: HashPrefix,
+        /// What they may mean.
+        candidates: Vec<(Kind, Hash)>,
+    },
+    /// The log has no such position.
+    #[error("the log of {book}@{name} has no entry {seq}; it has {entries}")]
+    NoLogEntry {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// The position.
+        seq: u64,
+        /// How many there are.
+        entries: u64,
+    },
+    /// The history is shorter.
+    #[error("{revision} goes back beyond the first commit, which is {depth} back")]
+    TooFarBack {
+        /// The revision.
+        revision: Revision,
+        /// How far back the first commit is.
+        depth: u64,
+    },
+    /// Nothing at this path.
+    #[error("there is no {path} in this version")]
+    NoPath {
+        /// The path.
+        path: BookPath,
+    },
+    /// A folder is needed, a file is there.
+    #[error("{path} is a file; a folder is needed here")]
+    NotAFolder {
+        /// The path.
+        path: BookPath,
+    },
+    /// A file is needed, a folder is there.
+    #[error("{path} is a folder; a file is needed here")]
+    IsAFolder {
+        /// The path.
+        path: BookPath,
+    },
+    /// Something is there already.
+    #[error("{path} exists already{}", current.map(|id| format!(", with id {id}")).unwrap_or_default())]
+    Exists {
+        /// The path.
+        path: BookPath,
+        /// The file's id; none for a folder.
+        current: Option<BlobId>,
+    },
+    /// Not what the caller saw.
+    #[error("{path} is not {expected}: it is {}", shown(current.as_ref()))]
+    NotAsExpected {
+        /// The path.
+        path: BookPath,
+        /// What the caller saw.
+        expected: HashPrefix,
+        /// What is there now.
+        current: Option<BlobId>,
+    },
+    /// An existing file was to be overwritten blindly.
+    #[error("{path} exists, with id {current}; say what you expect to be there")]
+    PreconditionRequired {
+        /// The path.
+        path: BookPath,
+        /// What is there now.
+        current: BlobId,
+    },
+    /// A folder was to be moved into itself.
+    #[error("cannot move {from} into itself, to {to}")]
+    MoveIntoItself {
+        /// The folder.
+        from: BookPath,
+        /// Where to.
+        to: BookPath,
+    },
+    /// A directory that no book can hold.
+    #[error("folder {:?} cannot be written", path.as_str())]
+    Tree {
+        /// The directory.
+        path: BookPath,
+        /// The rule.
+        source: TreeError,
+    },
+    /// A version that cannot be laid out on a disk.
+    #[error("this version breaks {} rule(s):{}", faults.len(), lines(faults))]
+    BadTree {
+        /// Every fault.
+        faults: Vec<super::PathFault>,
+    },
+    /// Content could not be read.
+    #[error("cannot read {what}")]
+    Content {
+        /// What it is.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A pattern that is not one.
+    #[error("bad pattern {pattern:?}: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        reason: String,
+    },
+    /// A task ended abnormally.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl RepoError {
+    /// What the caller should do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(source) => source.kind(),
+            Self::Ref(source) => source.kind(),
+            Self::Name(source) => source.kind(),
+            Self::NoBook { .. }
+            | Self::NoRef { .. }
+            | Self::Deleted { .. }
+            | Self::NoObject { .. }
+            | Self::NoLogEntry { .. }
+            | Self::TooFarBack { .. }
+            | Self::NoPath { .. } => ErrorKind::NotFound,
+            Self::RefExists { .. }
+            | Self::RefMoved { .. }
+            | Self::Exists { .. }
+            | Self::NotAsExpected { .. }
+            | Self::PreconditionRequired { .. } => ErrorKind::Conflict,
+            Self::WrongRef { .. }
+            | Self::Ambiguous { .. }
+            | Self::NotAFolder { .. }
+            | Self::IsAFolder { .. }
+            | Self::MoveIntoItself { .. }
+            | Self::Tree { .. }
+            | Self::BadTree { .. }
+            | Self::Pattern { .. } => ErrorKind::Invalid,
+            Self::Content { source, .. } => source.into(),
+            Self::Internal(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+fn shown<T: ToString>(id: Option<&T>) -> String {
+    id.map_or_else(|| "nothing".to_owned(), T::to_string)
+}
+
+fn list(candidates: &[(Kind, Hash)]) -> String {
+    let shown: Vec<_> = candidates
+        .iter()
+        .map(|(kind, id)| format!("{kind} {id}"))
+        .collect();
+    shown.join(", ")
+}
+
+/// One line for each fault, and how many more there are.
+pub(crate) fn lines<T: std::fmt::Display>(faults: &[T]) -> String {
+    const SHOWN: usize = 50;
+    let mut text: String = faults
+        .iter()
+        .take(SHOWN)
+        .map(|fault| format!("\n  {fault}"))
+        .collect();
+    if faults.len() > SHOWN {
+        text.push_str(&format!("\n  and {} more", faults.len() - SHOWN));
+    }
+    text
+}

@@ -1,0 +1,64 @@
+//! What users do with a store: one file for each group of operations.
+//!
+//! A [`Repository`] is a store, a clock and an actor. Every write follows one order: blobs,
+//! trees, commit, publish, ref entry; and every write to a branch checks what it believed to be
+//! there, so that no change is lost.
+
+mod branch;
+mod content;
+mod diff;
+mod edit;
+mod editor;
+mod error;
+mod history;
+mod parallel;
+mod read;
+mod resolve;
+mod version;
+mod walk;
+
+pub use branch::{BookSummary, RefSummary};
+pub use content::Content;
+pub use diff::{Change, ChangeStatus, Side};
+pub use edit::{Edit, EditOutcome, EditReport, EditResult, PathEdit, Precondition};
+pub use error::RepoError;
+pub use history::LogItem;
+pub use read::ListItem;
+pub use resolve::{FoundObject, Resolved};
+pub use version::VersionRequest;
+pub use walk::{Leaf, Listing, PathFault};
+
+pub(crate) use parallel::for_each;
+pub(crate) use version::NewVersion;
+
+use crate::env::Env;
+use crate::name::Actor;
+use crate::store::Store;
+
+/// A store, seen by one actor.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    pub(crate) store: Store,
+    pub(crate) env: Env,
+    pub(crate) actor: Actor,
+    pub(crate) jobs: usize,
+}
+
+impl Repository {
+    /// The repository in `store`; whatever is written is written in `actor`'s name.
+    ///
+    /// `jobs` is how many objects are moved at once, at least 1.
+    pub fn new(store: Store, env: Env, actor: Actor, jobs: usize) -> Self {
+        Self {
+            store,
+            env,
+            actor,
+            jobs: jobs.max(1),
+        }
+    }
+
+    /// The store below.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+}

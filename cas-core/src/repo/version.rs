@@ -1,0 +1,114 @@
+//! Making a version: a commit, published, and then a branch that points at it.
+
+use super::{RepoError, Repository};
+use crate::name::{BookId, CommitId, Operation, RefName, RequestId, TreeId};
+use crate::object::{Commit, Metadata};
+use crate::refs::{Expectation, LogEntry, RefUpdate, UpdateOutcome, subject_of};
+use crate::store::Session;
+
+/// Which branch is to get a new version, and why.
+#[derive(Debug, Clone)]
+pub struct VersionRequest {
+    /// The book.
+    pub book: BookId,
+    /// The branch.
+    pub branch: RefName,
+    /// Why.
+    pub message: String,
+    /// Names this wish: repeating it with the same id never does it twice.
+    pub request_id: RequestId,
+}
+
+/// A version about to be made.
+#[derive(Debug)]
+pub(crate) struct NewVersion<'a> {
+    pub(crate) request: &'a VersionRequest,
+    pub(crate) operation: Operation,
+    /// What the branch is believed to point at.
+    pub(crate) parent: Option<CommitId>,
+    pub(crate) tree: TreeId,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(crate) enum Made {
+    /// The branch points at the new commit.
+    Done(CommitId),
+    /// The branch moved meanwhile and points here now. The commit is named by nothing.
+    Lost(Option<CommitId>),
+}
+
+impl Repository {
+    /// Commits a tree whose objects are in `session`, publishes, and moves the branch if it still
+    /// points where it is believed to.
+    pub(crate) async fn make_version(
+        &self,
+        session: &Session,
+        new: NewVersion<'_>,
+    ) -> Result<Made, RepoError> {
+        let NewVersion {
+            request,
+            operation,
+            parent,
+            tree,
+        } = new;
+        let commit = Commit {
+            tree,
+            parents: parent.into_iter().collect(),
+            author: self.actor.clone(),
+            committed_at: self.env.clock.now(),
+            message: request.message.clone(),
+            metadata: Metadata::new(),
+        };
+        let id = session.put_commit(&commit).await?;
+        session.publish().await?;
+        let update = RefUpdate {
+            book: request.book.clone(),
+            name: request.branch.clone(),
+            expect: Expectation::from_target(parent),
+            target: Some(id),
+            actor: self.actor.clone(),
+            operation,
+            message: subject_of(&request.message),
+            request_id: request.request_id.clone(),
+            metadata: Metadata::new(),
+        };
+        Ok(match self.store.refs().update(&update).await? {
+            // An earlier try of the same request may have landed with a commit of its own.
+            UpdateOutcome::Moved(entry) => Made::Done(entry.entry.target.unwrap_or(id)),
+            UpdateOutcome::Refused(head) => Made::Lost(head.and_then(|head| head.entry.target)),
+        })
+    }
+
+    /// The branch's newest entry and the commit it points at; an error when there is none.
+    pub(crate) async fn branch_head(
+        &self,
+        book: &BookId,
+        name: &RefName,
+    ) -> Result<(LogEntry, CommitId, Commit), RepoError> {
+        let Some(head) = self.store.refs().head(book, name).await? else {
+            return Err(self.no_ref(book, name).await?);
+        };
+        let Some(id) = head.entry.target else {
+            return Err(RepoError::Deleted {
+                book: book.clone(),
+                name: name.clone(),
+            });
+        };
+        let commit = self.store.get_commit(&id).await?;
+        Ok((head, id, commit))
+    }
+
+    /// Refuses tags where a branch is needed.
+    pub(crate) fn check_branch(book: &BookId, name: &RefName) -> Result<(), RepoError> {
+        if name.is_tag() {
+            let (book, name) = (book.clone(), name.clone());
+            return Err(RepoError::WrongRef {
+                book,
+                name,
+                rule: "a tag never moves; name a branch",
+            });
+        }
+        Ok(())
+    }
+}

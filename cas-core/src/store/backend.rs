@@ -1,0 +1,87 @@
+//! The two traits between a repository and whatever keeps its data.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{ByteStream, StoreError};
+use crate::name::{BookId, Hash, HashPrefix, RefName};
+use crate::object::Kind;
+use crate::refs::{LogEntry, RefError, RefUpdate, UpdateOutcome};
+
+/// Immutable objects by id.
+///
+/// Implementations move bytes; they need not verify them. [`Store`](super::Store) does, on every
+/// read, and hashes what it writes.
+#[async_trait]
+pub trait Objects: Debug + Send + Sync {
+    /// The whole object; `None` if absent. One over `limit` bytes is [`StoreError::TooLarge`] and
+    /// is not read.
+    async fn read(&self, kind: Kind, id: &Hash, limit: u64) -> Result<Option<Bytes>, StoreError>;
+
+    /// The object in pieces; `None` if absent.
+    async fn stream(&self, kind: Kind, id: &Hash) -> Result<Option<ByteStream>, StoreError>;
+
+    /// The object's size in bytes; `None` if absent.
+    async fn size(&self, kind: Kind, id: &Hash) -> Result<Option<u64>, StoreError>;
+
+    /// All ids of `kind` that begin with `prefix`, in order.
+    async fn list(&self, kind: Kind, prefix: &HashPrefix) -> Result<Vec<Hash>, StoreError>;
+
+    /// Begins to write objects.
+    async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError>;
+}
+
+/// Objects on their way into a store.
+///
+/// Nothing may name an object before [`publish`](Self::publish) has returned. Dropping a writer
+/// without publishing leaves no reader a trace of what was not yet visible.
+#[async_trait]
+pub trait ObjectWriter: Debug + Send + Sync {
+    /// Writes a whole object whose bytes hash to `id`. Returns whether it was new.
+    async fn write(&self, kind: Kind, id: &Hash, bytes: Bytes) -> Result<bool, StoreError>;
+
+    /// Writes an object in pieces. If the stream ends in an error nothing is kept. Returns
+    /// whether it was new; if not, the stream may not have been read.
+    async fn write_stream(
+        &self,
+        kind: Kind,
+        id: &Hash,
+        stream: ByteStream,
+    ) -> Result<bool, StoreError>;
+
+    /// Whether the object is there with this size, and may be relied on once this writer has
+    /// published.
+    async fn contains(&self, kind: Kind, id: &Hash, size: u64) -> Result<bool, StoreError>;
+
+    /// Makes everything written or found so far visible and durable.
+    async fn publish(&self) -> Result<(), StoreError>;
+}
+
+/// Refs, each with its log.
+#[async_trait]
+pub trait Refs: Debug + Send + Sync {
+    /// The newest entry of a ref's log; `None` if the ref never existed.
+    async fn head(&self, book: &BookId, name: &RefName) -> Result<Option<LogEntry>, RefError>;
+
+    /// The entry at position `seq`; `None` if there is none.
+    async fn entry(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        seq: u64,
+    ) -> Result<Option<LogEntry>, RefError>;
+
+    /// Moves a ref if the caller's expectation holds: see [`RefUpdate`].
+    ///
+    /// Exactly once: an update whose request id is already in the log is answered with the entry
+    /// that it made then. A lost race is [`UpdateOutcome::Refused`] with what is there now.
+    async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError>;
+
+    /// The names of all refs of a book that ever existed, in order.
+    async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError>;
+
+    /// All books with at least one ref, in order.
+    async fn books(&self) -> Result<Vec<BookId>, RefError>;
+}

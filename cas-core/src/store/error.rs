@@ -1,0 +1,155 @@
+//! Why a store could not do what it was asked.
+
+use crate::error::ErrorKind;
+use crate::name::Hash;
+use crate::object::{DecodeError, Kind};
+
+/// A failure of the store, or of what is in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The object store below failed.
+    #[error("cannot {action} {key}")]
+    Backend {
+        /// What was tried, e.g. `read`.
+        action: &'static str,
+        /// The key, or the folder of keys.
+        key: String,
+        /// What it said.
+        source: object_store::Error,
+    },
+    /// The machine failed.
+    #[error("cannot {action}")]
+    Io {
+        /// What was tried, with the file's name.
+        action: String,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// An object that something names is not there.
+    #[error("{kind} {id} is missing from the store")]
+    Missing {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: Hash,
+    },
+    /// Stored bytes do not hash to their id.
+    #[error("{kind} {id} is damaged: {reason}")]
+    Damaged {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: Hash,
+        /// How it shows.
+        reason: String,
+    },
+    /// Stored bytes hash to their id but are no valid object: whoever wrote them broke a rule.
+    #[error("{kind} {id} breaks a rule of the format")]
+    Undecodable {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: Hash,
+        /// The rule.
+        source: DecodeError,
+    },
+    /// Content given under an id that is not its own: it changed while it was being written.
+    #[error("content changed while it was being written as {kind} {id}")]
+    ContentChanged {
+        /// Its kind.
+        kind: Kind,
+        /// The id that it had.
+        id: Hash,
+    },
+    /// An object too large for what it was asked for.
+    #[error("{kind} {id} has {size} bytes, over the limit of {limit}")]
+    TooLarge {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: Hash,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A value to be written breaks a rule.
+    #[error("cannot write this {kind}")]
+    Unwritable {
+        /// Its kind.
+        kind: Kind,
+        /// The rule.
+        source: DecodeError,
+    },
+    /// There is no store at this place.
+    #[error("there is no store at {location}")]
+    NoStore {
+        /// The place.
+        location: String,
+    },
+    /// The place is in use for something else.
+    #[error("{location} is not empty and not a store")]
+    NotEmpty {
+        /// The place.
+        location: String,
+    },
+    /// The store's format marker cannot be used.
+    #[error("the store at {location} cannot be used")]
+    BadMarker {
+        /// The place.
+        location: String,
+        /// Why.
+        source: DecodeError,
+    },
+    /// The place is given in a way that this program does not know.
+    #[error("{location:?} is no store location: {rule}")]
+    BadLocation {
+        /// The place.
+        location: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+}
+
+impl StoreError {
+    /// What the caller should do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Backend { source, .. } => match source {
+                object_store::Error::NotFound { .. } => ErrorKind::NotFound,
+                object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
+                _ => ErrorKind::Unavailable,
+            },
+            Self::Io { source, .. } => source.into(),
+            Self::Missing { .. } | Self::Damaged { .. } | Self::Undecodable { .. } => {
+                ErrorKind::Corrupt
+            }
+            Self::ContentChanged { .. } => ErrorKind::Conflict,
+            Self::NoStore { .. } => ErrorKind::NotFound,
+            Self::TooLarge { .. }
+            | Self::Unwritable { .. }
+            | Self::NotEmpty { .. }
+            | Self::BadMarker { .. }
+            | Self::BadLocation { .. } => ErrorKind::Invalid,
+        }
+    }
+
+    pub(crate) fn backend(
+        action: &'static str,
+        key: impl ToString,
+    ) -> impl FnOnce(object_store::Error) -> Self {
+        let key = key.to_string();
+        move |source| Self::Backend {
+            action,
+            key,
+            source,
+        }
+    }
+
+    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let action = action.into();
+        move |source| Self::Io { action, source }
+    }
+}

@@ -1,0 +1,145 @@
+//! Keys: where each thing is kept. Pure functions, pinned by golden tests.
+//!
+//! ```text
+//! cas-format                               format marker
+//! blobs/<2 hex>/<62 hex>                   a file's bytes
+//! trees/<2 hex>/<62 hex>                   an encoded tree
+//! commits/<2 hex>/<62 hex>                 an encoded commit
+//! refs/<book>/<ref, escaped>/<slot>        one ref log entry
+//! ```
+//!
+//! A slot is 16 hex digits of `u64::MAX - seq`, so that the newest entry lists first.
+
+use object_store::path::Path as Key;
+
+use crate::name::{BookId, Hash, RefName};
+use crate::object::Kind;
+
+/// The key of the format marker.
+pub const MARKER: &str = "cas-format";
+
+/// The folder of all refs.
+pub const REFS: &str = "refs";
+
+/// The folder of all objects of `kind`.
+pub const fn folder(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Blob => "blobs",
+        Kind::Tree => "trees",
+        Kind::Commit => "commits",
+    }
+}
+
+/// The key of an object.
+pub fn object(kind: Kind, id: &Hash) -> Key {
+    let hex = id.to_hex();
+    key(format!("{}/{}/{}", folder(kind), &hex[..2], &hex[2..]))
+}
+
+/// The folder of the objects whose ids begin with these two hex digits.
+pub fn shard(kind: Kind, digits: &str) -> Key {
+    key(format!("{}/{digits}", folder(kind)))
+}
+
+/// The id of the object of `kind` at `key`; `None` if it is no such key.
+pub fn object_id(kind: Kind, at: &Key) -> Option<Hash> {
+    let (shard, rest) = at
+        .as_ref()
+        .strip_prefix(folder(kind))?
+        .strip_prefix('/')?
+        .split_once('/')?;
+    if shard.len() != 2 {
+        return None;
+    }
+    Hash::parse("key", &format!("{shard}{rest}")).ok()
+}
+
+/// The folder of a book's refs.
+pub fn book(book: &BookId) -> Key {
+    key(format!("{REFS}/{book}"))
+}
+
+/// The folder of a ref's log.
+pub fn log(book: &BookId, name: &RefName) -> Key {
+    key(format!("{REFS}/{book}/{}", name.escaped()))
+}
+
+/// The key of a ref log entry.
+pub fn slot(book: &BookId, name: &RefName, seq: u64) -> Key {
+    key(format!(
+        "{REFS}/{book}/{}/{:016x}",
+        name.escaped(),
+        u64::MAX - seq
+    ))
+}
+
+/// The position that the last segment of a key stands for; `None` if it is no slot.
+pub fn slot_seq(at: &Key) -> Option<u64> {
+    let slot = at.filename()?;
+    if slot.len() != 16 || !slot.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    let seq = u64::MAX - u64::from_str_radix(slot, 16).ok()?;
+    (seq > 0).then_some(seq)
+}
+
+/// Keys are made of checked names only, so they are always valid.
+fn key(text: String) -> Key {
+    Key::parse(text).expect("keys are made of checked names")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_keys() {
+        let id = Hash::of(b"");
+        let hex = "1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+        let book = BookId::parse("rust-book").unwrap();
+        let name = RefName::parse("users/Ada").unwrap();
+        assert_eq!(object(Kind::Blob, &id).as_ref(), format!("blobs/af/{hex}"));
+        assert_eq!(object(Kind::Tree, &id).as_ref(), format!("trees/af/{hex}"));
+        assert_eq!(
+            object(Kind::Commit, &id).as_ref(),
+            format!("commits/af/{hex}")
+        );
+        assert_eq!(shard(Kind::Commit, "af").as_ref(), "commits/af");
+        assert_eq!(log(&book, &name).as_ref(), "refs/rust-book/users%2f%41da");
+        assert_eq!(
+            slot(&book, &name, 1).as_ref(),
+            "refs/rust-book/users%2f%41da/fffffffffffffffe"
+        );
+        assert_eq!(
+            slot(&book, &name, 258).as_ref(),
+            "refs/rust-book/users%2f%41da/fffffffffffffefd"
+        );
+    }
+
+    #[test]
+    fn keys_read_back() {
+        let id = Hash::of(b"x");
+        for kind in Kind::ALL {
+            assert_eq!(object_id(kind, &object(kind, &id)), Some(id));
+        }
+        assert_eq!(object_id(Kind::Blob, &object(Kind::Tree, &id)), None);
+        let book = BookId::parse("b").unwrap();
+        for seq in [1, 2, 1 << 40] {
+            assert_eq!(slot_seq(&slot(&book, &RefName::main(), seq)), Some(seq));
+        }
+        for bad in [
+            "refs/b/main/x",
+            "refs/b/main/ffffffffffffffff",
+            "refs/b/main/FFFFFFFFFFFFFFFE",
+        ] {
+            assert_eq!(slot_seq(&Key::parse(bad).unwrap()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn newer_entries_sort_first() {
+        let book = BookId::parse("b").unwrap();
+        let key = |seq| slot(&book, &RefName::main(), seq);
+        assert!(key(2) < key(1) && key(300) < key(299));
+    }
+}

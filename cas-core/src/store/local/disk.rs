@@ -1,0 +1,231 @@
+//! The system calls: everything relative to one handle of the store's folder.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use object_store::ObjectMeta;
+use object_store::path::Path as Key;
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
+
+/// Up to this many files or folders are synced one by one; beyond, the whole file system at once.
+///
+/// One `fsync` costs about as much as one `syncfs` of few files, but `syncfs` also waits for what
+/// other programs wrote.
+const FEW: usize = 16;
+
+/// A folder, by handle.
+#[derive(Debug)]
+pub(super) struct Disk {
+    root: PathBuf,
+    dir: OwnedFd,
+}
+
+/// How a temporary file got its name.
+pub(super) enum Made {
+    /// It was renamed.
+    Moved,
+    /// It was linked and still has its temporary name as well.
+    Linked,
+    /// Not at all: the name was taken.
+    Existed,
+}
+
+impl Disk {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        let root = std::path::absolute(root)?;
+        let dir = fs::open(
+            &root,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        Ok(Self { root, dir })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Opens a regular file for reading.
+    pub(super) fn read(&self, path: &str) -> io::Result<(File, Stat)> {
+        let file = fs::openat(
+            &self.dir,
+            path,
+            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+            Mode::empty(),
+        )?;
+        let stat = fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok((file.into(), stat))
+    }
+
+    pub(super) fn stat(&self, path: &str) -> io::Result<Stat> {
+        Ok(fs::statat(&self.dir, path, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
+    /// The length of the regular file at `path`, if there is one.
+    pub(super) fn file_len(&self, path: &str) -> io::Result<Option<u64>> {
+        match self.stat(path) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+                Ok(Some(u64::try_from(stat.st_size).unwrap_or_default()))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a new file; fails if the name is taken.
+    pub(super) fn create(&self, path: &str) -> io::Result<File> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        // Objects never change; the mode says so to every other program.
+        Ok(fs::openat(&self.dir, path, flags, Mode::from_raw_mode(0o444))?.into())
+    }
+
+    pub(super) fn open_folder(&self, path: &str) -> io::Result<OwnedFd> {
+        let path = if path.is_empty() { "." } else { path };
+        Ok(fs::openat(
+            &self.dir,
+            path,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?)
+    }
+
+    /// The names in a folder, in no order.
+    pub(super) fn names(&self, path: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::Dir::new(self.open_folder(path)?)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name != c"." && name != c".." {
+                names.push(name.to_string_lossy().into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Makes one folder; that it is there already is fine.
+    pub(super) fn make_folder(&self, path: &str) -> io::Result<()> {
+        match fs::mkdirat(&self.dir, path, Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Links the file `from` to the new name `to`, making folders as needed.
+    pub(super) fn link_new(&self, from: &str, to: &str) -> io::Result<Made> {
+        let linked = self.with_folders(to, || {
+            fs::linkat(&self.dir, from, &self.dir, to, AtFlags::empty())
+        });
+        match linked {
+            Ok(()) => Ok(Made::Linked),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Made::Existed),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Renames `from` to `to`, replacing what is there, making folders as needed.
+    pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<Made> {
+        self.with_folders(to, || fs::renameat(&self.dir, from, &self.dir, to))?;
+        Ok(Made::Moved)
+    }
+
+    pub(super) fn remove(&self, path: &str) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.dir, path, AtFlags::empty())?)
+    }
+
+    pub(super) fn remove_folder(&self, path: &str) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.dir, path, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Makes the contents of these files durable.
+    pub(super) fn sync_contents<'a>(
+        &self,
+        paths: impl ExactSizeIterator<Item = &'a str>,
+    ) -> io::Result<()> {
+        if paths.len() > FEW && self.sync_all()? {
+            return Ok(());
+        }
+        for path in paths {
+            self.read(path)?.0.sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the names of these files durable: syncs every folder on their paths.
+    ///
+    /// Also folders that were there before: another process may have made them, or linked a name
+    /// in them, a moment ago and not synced them yet.
+    pub(super) fn sync_names<'a>(
+        &self,
+        paths: impl IntoIterator<Item = &'a str>,
+    ) -> io::Result<()> {
+        let mut folders = BTreeSet::from([""]);
+        for path in paths {
+            folders.extend(path.match_indices('/').map(|(at, _)| &path[..at]));
+        }
+        if folders.len() > FEW && self.sync_all()? {
+            return Ok(());
+        }
+        for folder in folders {
+            File::from(self.open_folder(folder)?).sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Syncs the whole file system, where the system can; otherwise says `false`.
+    #[cfg(target_os = "linux")]
+    fn sync_all(&self) -> io::Result<bool> {
+        fs::syncfs(&self.dir)?;
+        Ok(true)
+    }
+
+    /// Syncs the whole file system, where the system can; otherwise says `false`.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "one signature on every system"
+    )]
+    fn sync_all(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Does `act`, and if a folder on the way to `path` is missing, makes it and does it again.
+    fn with_folders(&self, path: &str, act: impl Fn() -> rustix::io::Result<()>) -> io::Result<()> {
+        match act() {
+            Err(rustix::io::Errno::NOENT) => {}
+            other => return Ok(other?),
+        }
+        for (at, _) in path.match_indices('/') {
+            self.make_folder(&path[..at])?;
+        }
+        Ok(act()?)
+    }
+}
+
+/// What `object_store` tells about an object.
+pub(super) fn meta(location: Key, stat: &Stat) -> ObjectMeta {
+    let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+    ObjectMeta {
+        location,
+        last_modified: chrono::DateTime::from_timestamp(stat.st_mtime, nanos).unwrap_or_default(),
+        size: u64::try_from(stat.st_size).unwrap_or_default(),
+        e_tag: Some(e_tag(stat)),
+        version: None,
+    }
+}
+
+/// A tag that differs whenever the file was replaced or changed.
+pub(super) fn e_tag(stat: &Stat) -> String {
+    format!(
+        "{:x}-{:x}.{:x}-{:x}",
+        stat.st_ino, stat.st_mtime, stat.st_mtime_nsec, stat.st_size
+    )
+}

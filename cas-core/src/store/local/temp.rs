@@ -1,0 +1,162 @@
+//! Unfinished files, and what is left of them after a crash.
+//!
+//! Every process that writes has a folder of its own under `tmp/`, locked for as long as it
+//! lives. A folder whose lock can be had belongs to nobody any more and is removed.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::TEMP;
+use super::disk::Disk;
+use crate::env::Env;
+
+/// This process's folder of unfinished files, made when first needed.
+#[derive(Debug, Default)]
+pub(super) struct TempFolder {
+    opened: Mutex<Option<Opened>>,
+    next: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Opened {
+    path: String,
+    disk: std::sync::Arc<Disk>,
+    /// Holds the lock until dropped.
+    _lock: File,
+}
+
+/// A file without a key yet; removed when dropped, unless it was given one.
+#[derive(Debug)]
+pub(super) struct TempFile {
+    disk: std::sync::Arc<Disk>,
+    path: String,
+    file: Option<File>,
+    keep: bool,
+}
+
+impl TempFolder {
+    /// A new, empty file.
+    pub(super) fn file(&self, disk: &std::sync::Arc<Disk>) -> io::Result<TempFile> {
+        let folder = {
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*opened {
+                Some(opened) => opened.path.clone(),
+                None => opened.insert(Opened::new(disk)?).path.clone(),
+            }
+        };
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = format!("{folder}/{number:x}");
+        let file = disk.create(&path)?;
+        Ok(TempFile {
+            disk: disk.clone(),
+            path,
+            file: Some(file),
+            keep: false,
+        })
+    }
+}
+
+impl Opened {
+    fn new(disk: &std::sync::Arc<Disk>) -> io::Result<Self> {
+        disk.make_folder(TEMP)?;
+        remove_abandoned(disk);
+        loop {
+            let name = u128::from_be_bytes(Env::system().entropy.bytes());
+            let path = format!("{TEMP}/{name:032x}");
+            disk.make_folder(&path)?;
+            let lock = File::from(disk.open_folder(&path)?);
+            flock(&lock, FlockOperation::LockExclusive)?;
+            // Between making and locking it, another process may have taken it for abandoned.
+            if disk.stat(&path).is_ok() {
+                return Ok(Self {
+                    path,
+                    disk: disk.clone(),
+                    _lock: lock,
+                });
+            }
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        // Best effort: whatever stays is removed by the next process that writes.
+        let _ = remove_folder(&self.disk, &self.path);
+    }
+}
+
+impl TempFile {
+    /// Its path below the store's folder.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.open()?.write_all(bytes)
+    }
+
+    pub(super) fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        use std::os::unix::fs::FileExt;
+        match &self.file {
+            Some(file) => file.write_all_at(bytes, offset),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    pub(super) fn copy_from(&mut self, source: &mut impl Read) -> io::Result<()> {
+        io::copy(source, self.open()?).map(|_| ())
+    }
+
+    /// Makes the content durable.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.open()?.sync_data()
+    }
+
+    /// Closes the file; its name stays until it is dropped.
+    pub(super) fn close(&mut self) {
+        self.file = None;
+    }
+
+    /// Leaves the file where it is now.
+    pub(super) fn forget(mut self) {
+        self.keep = true;
+    }
+
+    fn open(&mut self) -> io::Result<&mut File> {
+        self.file
+            .as_mut()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
+
+/// Removes the folders of processes that are gone. Never an error: they only take up space.
+fn remove_abandoned(disk: &Disk) {
+    for name in disk.names(TEMP).unwrap_or_default() {
+        let path = format!("{TEMP}/{name}");
+        let Ok(folder) = disk.open_folder(&path) else {
+            continue;
+        };
+        if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = remove_folder(disk, &path);
+        }
+    }
+}
+
+fn remove_folder(disk: &Disk, path: &str) -> io::Result<()> {
+    for name in disk.names(path)? {
+        disk.remove(&format!("{path}/{name}"))?;
+    }
+    disk.remove_folder(path)
+}

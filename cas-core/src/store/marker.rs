@@ -1,0 +1,133 @@
+//! The format marker, and opening and making stores.
+
+use bytes::Bytes;
+use object_store::path::Path as Key;
+
+use super::bucket::Put;
+use super::{Bucket, StoreError, layout};
+use crate::env::{Env, Timestamp};
+use crate::limits;
+use crate::object::codec::{self, DecodeError};
+
+/// The version of the whole layout that this program reads and writes.
+const VERSION: u64 = 1;
+
+/// The hash that names objects.
+const HASH: &str = "blake3";
+
+/// What `cas-format` says: version, hash name, when the store was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marker {
+    /// When the store was made.
+    pub created_at: Timestamp,
+}
+
+impl Marker {
+    /// The canonical encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(&(VERSION, HASH, self.created_at))
+    }
+
+    /// Reads the canonical encoding. A newer version is refused by its number alone, whatever
+    /// follows it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if let Some(found) = leading_version(bytes) {
+            codec::check_version(found, VERSION)?;
+        }
+        let (version, hash, created_at): (u64, String, Timestamp) =
+            codec::decode(bytes, limits::MARKER_BYTES)?;
+        codec::check_version(version, VERSION)?;
+        if hash != HASH {
+            return Err(DecodeError::Rule(format!(
+                "objects are named by {hash:?}, not {HASH:?}"
+            )));
+        }
+        Ok(Self { created_at })
+    }
+}
+
+/// The small number at the start of an array, if `bytes` begin so.
+fn leading_version(bytes: &[u8]) -> Option<u64> {
+    match bytes {
+        [array, version, ..] if array >> 5 == 4 && *version < 24 => Some(u64::from(*version)),
+        _ => None,
+    }
+}
+
+/// Opens the store in `bucket`, which must be one of a version known here.
+///
+/// `location` is only shown in errors.
+pub async fn open(bucket: &Bucket, location: &str) -> Result<Marker, StoreError> {
+    match read(bucket, location).await? {
+        Some(marker) => Ok(marker),
+        None => Err(StoreError::NoStore {
+            location: location.to_owned(),
+        }),
+    }
+}
+
+/// Makes a store in `bucket`, which must be empty; one that is there already is opened. Returns
+/// whether it was made.
+pub async fn create(
+    bucket: &Bucket,
+    location: &str,
+    env: &Env,
+) -> Result<(Marker, bool), StoreError> {
+    if let Some(marker) = read(bucket, location).await? {
+        return Ok((marker, false));
+    }
+    if !bucket.is_empty().await? {
+        return Err(StoreError::NotEmpty {
+            location: location.to_owned(),
+        });
+    }
+    let marker = Marker {
+        created_at: env.clock.now(),
+    };
+    let put = bucket
+        .put_if_absent(&Key::from(layout::MARKER), Bytes::from(marker.encode()))
+        .await?;
+    // Refused: another process made the store a moment ago, or our own put was repeated.
+    Ok((open(bucket, location).await?, put == Put::Created))
+}
+
+async fn read(bucket: &Bucket, location: &str) -> Result<Option<Marker>, StoreError> {
+    let bad = |source| StoreError::BadMarker {
+        location: location.to_owned(),
+        source,
+    };
+    match bucket
+        .read(&Key::from(layout::MARKER), limits::MARKER_BYTES as u64)
+        .await?
+    {
+        None => Ok(None),
+        Some(Ok(bytes)) => Marker::decode(&bytes).map(Some).map_err(bad),
+        Some(Err(size)) => {
+            let len = usize::try_from(size).unwrap_or(usize::MAX);
+            Err(bad(DecodeError::TooLong {
+                len,
+                limit: limits::MARKER_BYTES,
+            }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_and_refuses_other_versions_and_hashes() {
+        let marker = Marker {
+            created_at: Timestamp::from_micros(5),
+        };
+        assert_eq!(Marker::decode(&marker.encode()).unwrap(), marker);
+        let newer = codec::encode(&(2_u64, "blake3", 5_u64, "more"));
+        assert_eq!(
+            Marker::decode(&newer),
+            Err(DecodeError::UnknownVersion { found: 2, known: 1 })
+        );
+        assert!(Marker::decode(&codec::encode(&(1_u64, "sha256", 5_u64))).is_err());
+        assert!(Marker::decode(b"").is_err());
+    }
+}

@@ -1,0 +1,57 @@
+//! A large blob, verified before anybody reads it.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+
+use bytes::Bytes;
+use futures::StreamExt;
+
+use super::{ByteStream, StoreError};
+
+/// A whole verified blob: in memory when small, in an unnamed temporary file when not.
+#[derive(Debug)]
+pub enum Spooled {
+    /// A small blob.
+    Memory(Bytes),
+    /// A large one; the file is positioned at its start.
+    File(File),
+}
+
+impl Spooled {
+    /// Writes a verified stream to a temporary file, and only then hands it over.
+    pub(super) async fn from_stream(mut stream: ByteStream) -> Result<Self, StoreError> {
+        let failed = || StoreError::io("write a temporary file");
+        let mut file = tempfile::tempfile().map_err(failed())?;
+        while let Some(piece) = stream.pieces.next().await {
+            file.write_all(&piece?).map_err(failed())?;
+        }
+        file.rewind().map_err(failed())?;
+        Ok(Self::File(file))
+    }
+
+    /// Copies everything to `out`.
+    pub fn copy_to(self, out: &mut impl Write) -> io::Result<u64> {
+        match self {
+            Self::Memory(bytes) => {
+                out.write_all(&bytes)?;
+                Ok(bytes.len() as u64)
+            }
+            Self::File(mut file) => io::copy(&mut file, out),
+        }
+    }
+
+    /// Everything in memory, if it has at most `limit` bytes.
+    pub fn into_bytes(self, limit: u64) -> io::Result<Option<Bytes>> {
+        match self {
+            Self::Memory(bytes) => Ok((bytes.len() as u64 <= limit).then_some(bytes)),
+            Self::File(file) => {
+                if file.metadata()?.len() > limit {
+                    return Ok(None);
+                }
+                let mut bytes = Vec::new();
+                file.take(limit).read_to_end(&mut bytes)?;
+                Ok(Some(bytes.into()))
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The typed store: values in, values out, every byte verified.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::objects::whole_limit;
+use super::{Bucket, BucketObjects, ByteStream, Objects, Refs, Session, Spooled, StoreError};
+use crate::env::Env;
+use crate::limits;
+use crate::name::{BlobId, CommitId, Hash, HashPrefix, TreeId};
+use crate::object::{Commit, DecodeError, Kind, Tree};
+use crate::refs::RefLog;
+
+/// A store, wherever it is.
+#[derive(Debug, Clone)]
+pub struct Store {
+    objects: Arc<dyn Objects>,
+    refs: Arc<dyn Refs>,
+}
+
+impl Store {
+    /// A store made of any objects and refs.
+    pub fn new(objects: Arc<dyn Objects>, refs: Arc<dyn Refs>) -> Self {
+        Self { objects, refs }
+    }
+
+    /// The store in a bucket.
+    pub fn in_bucket(bucket: &Bucket, env: &Env) -> Self {
+        let objects = BucketObjects::new(bucket.clone());
+        Self::new(
+            Arc::new(objects),
+            Arc::new(RefLog::new(bucket.clone(), env.clone())),
+        )
+    }
+
+    /// The refs.
+    pub fn refs(&self) -> &dyn Refs {
+        self.refs.as_ref()
+    }
+
+    /// Begins to write.
+    pub async fn session(&self) -> Result<Session, StoreError> {
+        Ok(Session::new(self.objects.begin().await?))
+    }
+
+    /// The commit with this id, which something names: absence is an error.
+    pub async fn get_commit(&self, id: &CommitId) -> Result<Commit, StoreError> {
+        let bytes = self.read(Kind::Commit, id.hash()).await?;
+        Commit::decode(&bytes).map_err(undecodable(Kind::Commit, id.hash()))
+    }
+
+    /// The tree with this id.
+    pub async fn get_tree(&self, id: &TreeId) -> Result<Tree, StoreError> {
+        let bytes = self.read(Kind::Tree, id.hash()).await?;
+        Tree::decode(&bytes).map_err(undecodable(Kind::Tree, id.hash()))
+    }
+
+    /// The tree with this id without the entries that break a rule, and those faults.
+    pub async fn get_tree_with_faults(
+        &self,
+        id: &TreeId,
+    ) -> Result<(Tree, Vec<DecodeError>), StoreError> {
+        let bytes = self.read(Kind::Tree, id.hash()).await?;
+        Tree::decode_with_faults(&bytes).map_err(undecodable(Kind::Tree, id.hash()))
+    }
+
+    /// A blob of at most [`limits::WHOLE_BYTES`].
+    pub async fn get_blob(&self, id: &BlobId) -> Result<Bytes, StoreError> {
+        self.read(Kind::Blob, id.hash()).await
+    }
+
+    /// A blob of any size in pieces. The last piece comes only when all bytes are verified; until
+    /// then whatever came may be wrong.
+    pub async fn stream_blob(&self, id: &BlobId) -> Result<ByteStream, StoreError> {
+        let (kind, id) = (Kind::Blob, *id.hash());
+        let Some(stream) = self.objects.stream(kind, &id).await? else {
+            return Err(StoreError::Missing { kind, id });
+        };
+        Ok(stream.verified(id, move |reason| StoreError::Damaged { kind, id, reason }))
+    }
+
+    /// A blob of any size, verified as a whole before it is handed over.
+    pub async fn spool_blob(&self, id: &BlobId) -> Result<Spooled, StoreError> {
+        let stream = self.stream_blob(id).await?;
+        if stream.size > limits::WHOLE_BYTES {
+            return Spooled::from_stream(stream).await;
+        }
+        drop(stream);
+        Ok(Spooled::Memory(self.get_blob(id).await?))
+    }
+
+    /// The size in bytes of an object; `None` if absent.
+    pub async fn size(&self, kind: Kind, id: &Hash) -> Result<Option<u64>, StoreError> {
+        self.objects.size(kind, id).await
+    }
+
+    /// All ids of `kind` that begin with `prefix`, in order.
+    pub async fn list(&self, kind: Kind, prefix: &HashPrefix) -> Result<Vec<Hash>, StoreError> {
+        self.objects.list(kind, prefix).await
+    }
+
+    /// The bytes of an object, after verifying them.
+    async fn read(&self, kind: Kind, id: &Hash) -> Result<Bytes, StoreError> {
+        let Some(bytes) = self.objects.read(kind, id, whole_limit(kind)).await? else {
+            return Err(StoreError::Missing { kind, id: *id });
+        };
+        let found = Hash::of(&bytes);
+        if found != *id {
+            let reason = format!("its {} bytes hash to {found}", bytes.len());
+            return Err(StoreError::Damaged {
+                kind,
+                id: *id,
+                reason,
+            });
+        }
+        Ok(bytes)
+    }
+}
+
+fn undecodable(kind: Kind, id: &Hash) -> impl FnOnce(DecodeError) -> StoreError {
+    let id = *id;
+    move |source| StoreError::Undecodable { kind, id, source }
+}

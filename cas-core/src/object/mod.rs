@@ -14,7 +14,7 @@ pub(crate) use commit::check_message;
 pub use metadata::Metadata;
 pub(crate) use metadata::MetadataWire;
 pub use symlink::{SymlinkError, check_symlink};
-pub use tree::{Entry, EntryKind, Totals, Tree, TreeBuilder, TreeError};
+pub use tree::{Entry, EntryKind, Totals, Tree, TreeBuilder, TreeError, collisions};
 
 /// The kinds of stored object. Each has its own key space, so ids of two kinds never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

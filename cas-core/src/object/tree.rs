@@ -66,14 +66,12 @@ pub enum TreeError {
         /// How many there may be.
         limit: usize,
     },
-    /// Two names that are one file on some disks.
-    #[error("names {first:?} and {second:?} meet on a disk that ignores case or normalisation")]
-    Collision {
-        /// The name that sorts first.
-        first: EntryName,
-        /// The other.
-        second: EntryName,
-    },
+    /// Names that are one file on some disks.
+    #[error("{}", shown(.0))]
+    Collisions(
+        /// Pairs of names; the first sorts before the second.
+        Vec<(EntryName, EntryName)>,
+    ),
     /// Totals beyond what a number holds, or a blob over the limit.
     #[error("the size of {name:?} is over the limit")]
     Size {
@@ -274,9 +272,8 @@ impl Tree {
         }
         match check(&entries) {
             Ok(()) => {}
-            Err(TreeError::Collision { first, second }) => {
-                let fault = TreeError::Collision { first, second };
-                faults.push(DecodeError::Rule(fault.to_string()));
+            Err(error @ TreeError::Collisions(_)) => {
+                faults.push(DecodeError::Rule(error.to_string()))
             }
             Err(error) => return Err(DecodeError::Rule(error.to_string())),
         }
@@ -400,19 +397,34 @@ fn check(entries: &[Entry]) -> Result<(), TreeError> {
             }
         }
     }
-    let mut keys: Vec<_> = entries
-        .iter()
-        .enumerate()
-        .map(|(at, entry)| (collision_key(entry.name.as_str()), at))
+    let collisions = collisions(entries.iter().map(|entry| &entry.name));
+    if collisions.is_empty() {
+        Ok(())
+    } else {
+        Err(TreeError::Collisions(collisions))
+    }
+}
+
+/// The pairs of names that are one file on a disk that ignores case or normalisation.
+pub fn collisions<'a>(names: impl Iterator<Item = &'a EntryName>) -> Vec<(EntryName, EntryName)> {
+    let mut keys: Vec<_> = names
+        .map(|name| (collision_key(name.as_str()), name))
         .collect();
     keys.sort_unstable();
-    match keys.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        None => Ok(()),
-        Some(pair) => Err(TreeError::Collision {
-            first: entries[pair[0].1].name.clone(),
-            second: entries[pair[1].1].name.clone(),
-        }),
-    }
+    let meet = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    meet.map(|pair| (pair[0].1.clone(), pair[1].1.clone()))
+        .collect()
+}
+
+fn shown(collisions: &[(EntryName, EntryName)]) -> String {
+    let pairs: Vec<_> = collisions
+        .iter()
+        .map(|(a, b)| format!("{:?} and {:?}", a.as_str(), b.as_str()))
+        .collect();
+    format!(
+        "names meet on a disk that ignores case or normalisation: {}",
+        pairs.join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -28,8 +28,9 @@ pub use resolve::{FoundObject, Resolved};
 pub use version::VersionRequest;
 pub use walk::{Leaf, Listing, PathFault};
 
+pub(crate) use error::lines;
 pub(crate) use parallel::for_each;
-pub(crate) use version::NewVersion;
+pub(crate) use version::{Made, NewVersion};
 
 use crate::env::Env;
 use crate::name::Actor;

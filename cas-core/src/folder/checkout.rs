@@ -1,0 +1,300 @@
+//! Checkout: a folder is made to equal a tree.
+//!
+//! The tree is read whole and checked before anything is touched; then the folder is compared
+//! with it, folder by folder; then, if nothing stands in the way, what differs is removed and
+//! written. Before the first change the state folder says which tree is coming, so that a
+//! checkout which was interrupted is gone on with by the next, whatever version that is for.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::FolderError;
+use super::handle::Handle;
+use super::index::{Index, IndexEntry, Origin};
+use super::plan::{Pending, Plan, Planner, items};
+use super::progress::{Progress, Step};
+use super::stat::Tick;
+use super::write::{State, Writer, groups};
+use crate::name::{BookPath, CommitId, TreeId};
+use crate::object::{EntryKind, check_symlink};
+use crate::repo::{Leaf, PathFault, RepoError, Repository, Resolved, for_each};
+
+/// How a checkout is done.
+#[derive(Debug, Clone)]
+pub struct CheckoutOptions {
+    /// The subtree that the folder is to equal; the root for the whole version.
+    pub path: BookPath,
+    /// Overwrite and delete what stands in the way.
+    pub force: bool,
+    /// Only find out what would be done.
+    pub dry_run: bool,
+    /// Leave an index, so that the next checkout need not read what is there. Without it nothing
+    /// but the version's own files is left in the folder.
+    pub index: bool,
+    /// The store's own folder, which nothing is checked out into.
+    pub store_folder: Option<PathBuf>,
+}
+
+impl Default for CheckoutOptions {
+    fn default() -> Self {
+        Self {
+            path: BookPath::root(),
+            force: false,
+            dry_run: false,
+            index: true,
+            store_folder: None,
+        }
+    }
+}
+
+/// What a checkout did, or with `dry_run` would do.
+#[derive(Debug, Clone)]
+pub struct CheckoutReport {
+    /// The commit.
+    pub commit: CommitId,
+    /// The tree that the folder equals.
+    pub tree: TreeId,
+    /// The files written, in order.
+    pub written: Vec<String>,
+    /// The files removed, in order.
+    pub removed: Vec<String>,
+    /// How many files were right already.
+    pub kept: u64,
+    /// Bytes of the files written.
+    pub bytes: u64,
+}
+
+impl Repository {
+    /// Makes the folder at `path` equal a version, or a subtree of it.
+    pub async fn checkout(
+        &self,
+        version: &Resolved,
+        path: &Path,
+        options: &CheckoutOptions,
+        progress: Arc<dyn Progress>,
+    ) -> Result<CheckoutReport, FolderError> {
+        let tree = self.folder(version.commit.tree, &options.path).await?;
+        let leaves = self.checked_leaves(tree).await?;
+        let root = open(path, options)?;
+        let index = root.as_ref().and_then(State::index).unwrap_or_default();
+        let pending = self.pending(root.as_ref()).await;
+        let plan = self
+            .plan(leaves, root, index, pending, options.force, &progress)
+            .await?;
+        if !plan.in_the_way.is_empty() {
+            let mut files = plan.in_the_way;
+            files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+            files.dedup();
+            return Err(FolderError::InTheWay { files });
+        }
+        let report = CheckoutReport::new(version.id, tree, &plan);
+        if options.dry_run {
+            return Ok(report);
+        }
+        let origin = Origin {
+            book: version.book.to_string(),
+            name: version.name.as_ref().map(ToString::to_string),
+            commit: version.id.to_string(),
+            tree: tree.to_string(),
+            path: options.path.to_string(),
+        };
+        self.carry_out(plan, path, (tree, origin), options, progress)
+            .await?;
+        Ok(report)
+    }
+
+    /// Everything below `tree`, refused whole if any of it cannot be laid out on a disk.
+    async fn checked_leaves(&self, tree: TreeId) -> Result<Vec<Leaf>, FolderError> {
+        // The folder is the root of what is checked out, so that links of a subtree may not leave
+        // it either.
+        let listing = self.list_all(&BookPath::root(), tree).await?;
+        let links: Vec<Leaf> = listing
+            .leaves
+            .iter()
+            .filter(|l| l.kind == EntryKind::Symlink)
+            .cloned()
+            .collect();
+        let store = self.store.clone();
+        let checked = for_each(links, self.jobs, move |leaf| {
+            let store = store.clone();
+            async move {
+                let target = store.get_blob(&leaf.id).await;
+                let target = target.map_err(|source| FolderError::Content {
+                    path: leaf.path.clone(),
+                    source,
+                })?;
+                let fault = check_symlink(&leaf.path, &target).err();
+                Ok::<_, FolderError>(fault.map(|error| PathFault {
+                    path: leaf.path.to_string(),
+                    reason: format!("it points to {:?}: {}", error.target, error.rule),
+                }))
+            }
+        });
+        let mut faults = listing.faults;
+        faults.extend(checked.await?.into_iter().flatten());
+        if faults.is_empty() {
+            Ok(listing.leaves)
+        } else {
+            Err(FolderError::CannotCheckOut { faults })
+        }
+    }
+
+    /// What interrupted checkouts were writing into the folder, by path. Best effort: without
+    /// it, what they left is taken for the user's.
+    async fn pending(&self, root: Option<&Handle>) -> Pending {
+        let mut pending = Pending::new();
+        for tree in root.map(State::pending).unwrap_or_default() {
+            let listing = self
+                .list_all(&BookPath::root(), tree)
+                .await
+                .unwrap_or_default();
+            for leaf in listing.leaves {
+                pending.entry(leaf.path.to_string()).or_default().push(leaf);
+            }
+        }
+        pending
+    }
+
+    async fn plan(
+        &self,
+        leaves: Vec<Leaf>,
+        root: Option<Handle>,
+        index: Index,
+        pending: Pending,
+        force: bool,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<Plan, FolderError> {
+        let folders = items(leaves, &index);
+        let planner = Arc::new(Planner {
+            store: self.store.clone(),
+            root,
+            index,
+            pending,
+            force,
+        });
+        progress.begin(Step::Compare, folders.len() as u64);
+        let progress = progress.clone();
+        let parts = for_each(folders, self.jobs, move |folder| {
+            let (planner, progress) = (planner.clone(), progress.clone());
+            async move {
+                let part = planner.folder(folder).await;
+                progress.advance(1);
+                part
+            }
+        });
+        let mut plan = Plan::default();
+        parts.await?.into_iter().for_each(|part| plan.add(part));
+        plan.write
+            .sort_unstable_by(|a, b| a.leaf.path.cmp(&b.leaf.path));
+        plan.remove.sort_unstable();
+        Ok(plan)
+    }
+
+    async fn carry_out(
+        &self,
+        plan: Plan,
+        path: &Path,
+        (tree, origin): (TreeId, Origin),
+        options: &CheckoutOptions,
+        progress: Arc<dyn Progress>,
+    ) -> Result<(), FolderError> {
+        let io = |action| {
+            move |source| FolderError::Io {
+                action,
+                path: path.to_owned(),
+                source,
+            }
+        };
+        std::fs::create_dir_all(path).map_err(io("make folder"))?;
+        let root = Handle::open(path).map_err(io("open"))?;
+        let Some(state) = State::open(&root).map_err(io("keep the state of"))? else {
+            return Err(io("check out into")(std::io::Error::other(
+                "another checkout is running there",
+            )));
+        };
+        let quiet = plan.write.is_empty() && plan.remove.is_empty() && plan.clear.is_empty();
+        if !quiet {
+            state
+                .begin(State::pending(&root), tree)
+                .map_err(io("keep the state of"))?;
+        }
+        progress.begin(Step::Write, plan.write.len() as u64);
+        let (store, next) = (self.store.clone(), AtomicU64::new(0));
+        let writer = Arc::new(Writer {
+            store,
+            root,
+            state,
+            path: path.to_owned(),
+            progress,
+            next,
+        });
+        writer.remove(&plan.remove)?;
+        writer.clear(&plan.clear, options.force)?;
+        let task = writer.clone();
+        let written = for_each(groups(plan.write), self.jobs, move |group| {
+            task.clone().group(group)
+        })
+        .await?;
+        let mut entries = plan.keep;
+        if !quiet {
+            // So that what was written just now is settled, and not read again by the next.
+            Tick::pass().await;
+        }
+        let seen = Tick::now();
+        let written = written.into_iter().flatten();
+        entries
+            .extend(written.map(|file| IndexEntry::new(file.path, file.stat, file.content, seen)));
+        let Some(writer) = Arc::into_inner(writer) else {
+            return Err(RepoError::Internal("a task outlived its checkout".to_owned()).into());
+        };
+        let finished = if options.index {
+            writer.state.finish(&Index::new(Some(origin), entries))
+        } else {
+            writer.state.vanish(&writer.root)
+        };
+        finished.map_err(io("keep the state of"))
+    }
+}
+
+impl CheckoutReport {
+    fn new(commit: CommitId, tree: TreeId, plan: &Plan) -> Self {
+        Self {
+            commit,
+            tree,
+            written: plan
+                .write
+                .iter()
+                .map(|write| write.leaf.path.to_string())
+                .collect(),
+            removed: plan.remove.clone(),
+            kept: plan.keep.len() as u64,
+            bytes: plan.write.iter().map(|write| write.leaf.size).sum(),
+        }
+    }
+}
+
+/// Opens the folder; `None` if it does not exist yet.
+fn open(path: &Path, options: &CheckoutOptions) -> Result<Option<Handle>, FolderError> {
+    use std::os::unix::fs::MetadataExt;
+    let io = |source| FolderError::Io {
+        action: "check out into",
+        path: path.to_owned(),
+        source,
+    };
+    let root = match Handle::open(path) {
+        Ok(root) => root,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    let identity = |path: &Path| {
+        std::fs::metadata(path)
+            .ok()
+            .map(|meta| (meta.dev(), meta.ino()))
+    };
+    let store = options.store_folder.as_deref().and_then(identity);
+    if store.is_some() && store == identity(path) {
+        return Err(io(std::io::Error::other("it is the store itself")));
+    }
+    Ok(Some(root))
+}

@@ -1,0 +1,185 @@
+//! Directories by handle: paths are walked one name at a time and never through a symlink.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::stat::Fingerprint;
+
+/// An open directory.
+#[derive(Debug)]
+pub(super) struct Handle(OwnedFd);
+
+/// Where walking down a path ended.
+#[derive(Debug)]
+pub(super) enum Walked {
+    /// At the directory.
+    Opened(Handle),
+    /// Before it: a directory on the way is missing.
+    Missing,
+    /// Before it: this path, the first so many bytes, is something else than a directory.
+    Blocked(usize),
+}
+
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+impl Handle {
+    /// Opens the directory that the user named, wherever it leads.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// Opens the directory `name` in this one.
+    pub(super) fn folder(&self, name: &str) -> io::Result<Self> {
+        Ok(Self(fs::openat(&self.0, name, FOLDER, Mode::empty())?))
+    }
+
+    /// Walks down `path`, which is relative; empty for this directory itself.
+    pub(super) fn walk(&self, path: &str) -> io::Result<Walked> {
+        let mut at = Self(self.0.try_clone()?);
+        let mut walked = 0;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            walked += name.len() + usize::from(walked > 0);
+            match fs::openat(&at.0, name, FOLDER, Mode::empty()) {
+                Ok(below) => at = Self(below),
+                Err(Errno::NOENT) => return Ok(Walked::Missing),
+                Err(Errno::NOTDIR | Errno::LOOP) => return Ok(Walked::Blocked(walked)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Walked::Opened(at))
+    }
+
+    /// Walks down `path`, making the directories that are missing.
+    pub(super) fn make(&self, path: &str) -> io::Result<Self> {
+        let mut at = Self(self.0.try_clone()?);
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let below = match fs::openat(&at.0, name, FOLDER, Mode::empty()) {
+                Err(Errno::NOENT) => {
+                    match fs::mkdirat(&at.0, name, Mode::from_raw_mode(0o777)) {
+                        Ok(()) | Err(Errno::EXIST) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                    fs::openat(&at.0, name, FOLDER, Mode::empty())
+                }
+                other => other,
+            };
+            at = Self(below?);
+        }
+        Ok(at)
+    }
+
+    /// The status of this directory.
+    pub(super) fn stat_self(&self) -> io::Result<fs::Stat> {
+        Ok(fs::fstat(&self.0)?)
+    }
+
+    /// The status of `name`, itself if it is a symlink; `None` if there is nothing.
+    pub(super) fn stat(&self, name: &str) -> io::Result<Option<Fingerprint>> {
+        match fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(Fingerprint::new(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same for a path, never through a symlink.
+    pub(super) fn stat_path(&self, path: &str) -> io::Result<Option<Fingerprint>> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match self.walk(folder)? {
+            Walked::Opened(folder) => folder.stat(name),
+            Walked::Missing | Walked::Blocked(_) => Ok(None),
+        }
+    }
+
+    /// Takes the lock of this directory until the handle is dropped. Says whether it could.
+    pub(super) fn lock(&self) -> io::Result<bool> {
+        match fs::flock(&self.0, fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The status of a name that need not be UTF-8.
+    pub(super) fn stat_raw(&self, name: &CStr) -> io::Result<Fingerprint> {
+        Ok(Fingerprint::new(&fs::statat(
+            &self.0,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?))
+    }
+
+    /// Opens a file for reading; never waits for the other end of a FIFO.
+    pub(super) fn read(&self, path: &str) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(fs::openat(&self.0, path, flags, Mode::empty())?.into())
+    }
+
+    /// Where the symlink at `path` points.
+    pub(super) fn read_link(&self, path: &str) -> io::Result<Vec<u8>> {
+        Ok(fs::readlinkat(&self.0, path, Vec::new())?.into_bytes())
+    }
+
+    /// Makes a new file; fails if there is anything of that name.
+    pub(super) fn create(&self, name: &str, executable: bool) -> io::Result<File> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = if executable { 0o777 } else { 0o666 };
+        Ok(fs::openat(&self.0, name, flags, Mode::from_raw_mode(mode))?.into())
+    }
+
+    /// Makes a new symlink; fails if there is anything of that name.
+    pub(super) fn symlink(&self, name: &str, target: &[u8]) -> io::Result<()> {
+        Ok(fs::symlinkat(target, &self.0, name)?)
+    }
+
+    /// Moves `name` to `to` in `folder`, replacing a file that is there.
+    pub(super) fn rename(&self, name: &str, folder: &Self, to: &str) -> io::Result<()> {
+        Ok(fs::renameat(&self.0, name, &folder.0, to)?)
+    }
+
+    /// Removes a file or symlink; that it is gone already is fine.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::unlinkat(&self.0, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes a directory if it is empty. Says whether it is gone.
+    pub(super) fn remove_empty(&self, name: &str) -> io::Result<bool> {
+        match fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names in this directory, in no order; those that are not UTF-8 with replacements.
+    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in self.entries()? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name != c"." && name != c".." {
+                names.push(name.to_string_lossy().into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// The entries of this directory as the system lists them.
+    pub(super) fn entries(&self) -> io::Result<fs::Dir> {
+        Ok(fs::Dir::read_from(&self.0)?)
+    }
+}

@@ -1,0 +1,89 @@
+//! What an import leaves out: `.casignore` files, `--exclude` patterns, `.git` and `.cas`.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::sync::Arc;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use super::handle::Handle;
+
+/// The file in any folder that lists what to leave out, in the syntax of `.gitignore`.
+const IGNORE_FILE: &str = ".casignore";
+
+/// The rules that hold in one folder: its own and those of the folders above.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    excluded: Arc<Gitignore>,
+    own: Option<Arc<Level>>,
+}
+
+#[derive(Debug)]
+struct Level {
+    rules: Gitignore,
+    above: Option<Arc<Level>>,
+}
+
+impl Rules {
+    /// Only the given patterns, which hold everywhere.
+    pub(super) fn new(exclude: &[String]) -> Result<Self, (String, String)> {
+        let mut builder = GitignoreBuilder::new("");
+        for pattern in exclude {
+            builder
+                .add_line(None, pattern)
+                .map_err(|error| (pattern.clone(), error.to_string()))?;
+        }
+        let excluded = builder
+            .build()
+            .map_err(|error| (String::new(), error.to_string()))?;
+        Ok(Self {
+            excluded: Arc::new(excluded),
+            own: None,
+        })
+    }
+
+    /// The rules in the folder at `path`, which may have an ignore file of its own.
+    pub(super) fn enter(&self, folder: &Handle, path: &str) -> std::io::Result<Self> {
+        let file: File = match folder.read(IGNORE_FILE) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(self.clone()),
+            Err(error) => return Err(error),
+        };
+        let mut builder = GitignoreBuilder::new(path);
+        for line in BufReader::new(file).lines() {
+            builder
+                .add_line(None, &line?)
+                .map_err(std::io::Error::other)?;
+        }
+        let rules = builder.build().map_err(std::io::Error::other)?;
+        let level = Level {
+            rules,
+            above: self.own.clone(),
+        };
+        Ok(Self {
+            excluded: self.excluded.clone(),
+            own: Some(Arc::new(level)),
+        })
+    }
+
+    /// Whether the entry `name` at `path` is left out. The deepest rule that says anything wins.
+    pub(super) fn leave_out(&self, path: &str, name: &str, is_folder: bool) -> bool {
+        if matches!(name, ".git" | ".cas") {
+            return true;
+        }
+        let path = Path::new(path);
+        if self.excluded.matched(path, is_folder).is_ignore() {
+            return true;
+        }
+        let mut level = self.own.as_ref();
+        while let Some(Level { rules, above }) = level.map(AsRef::as_ref) {
+            let found = rules.matched(path, is_folder);
+            if !found.is_none() {
+                return found.is_ignore();
+            }
+            level = above.as_ref();
+        }
+        false
+    }
+}

@@ -1,0 +1,233 @@
+//! The files of an import: read where need be, and put where the store may not have them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::io;
+use crate::folder::FolderError;
+use crate::folder::handle::Handle;
+use crate::folder::index::IndexEntry;
+use crate::folder::progress::{Progress, Step};
+use crate::folder::read::{Data, ReadFault, ReadFile, read_file};
+use crate::folder::scan::Scan;
+use crate::folder::stat::Tick;
+use crate::name::{BookPath, Hash};
+use crate::object::{EntryKind, check_symlink};
+use crate::repo::{PathFault, Side, for_each};
+use crate::store::{ByteStream, Session, StoreError};
+
+/// What is known of each file, by its place in the scan: its folder and its position there.
+pub(super) type Settled = Vec<Vec<Option<IndexEntry>>>;
+
+/// What all workers of one import share.
+#[derive(Debug)]
+pub(super) struct Work {
+    root: Handle,
+    path: PathBuf,
+    /// None for a dry run: nothing is written.
+    session: Option<Session>,
+    /// Ids of what is in the store for certain.
+    vouched: BTreeSet<Hash>,
+    progress: Arc<dyn Progress>,
+    read: AtomicU64,
+    bytes_new: AtomicU64,
+}
+
+/// One file to look after.
+struct Job {
+    place: (usize, usize),
+    path: String,
+    kind: EntryKind,
+    /// What the index remembers, if that is still true.
+    recalled: Option<IndexEntry>,
+}
+
+impl Work {
+    pub(super) fn open(
+        path: &Path,
+        session: Option<Session>,
+        vouched: BTreeSet<Hash>,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Self, FolderError> {
+        Ok(Self {
+            root: Handle::open(path).map_err(|source| io("open", path, source))?,
+            path: path.to_owned(),
+            session,
+            vouched,
+            progress,
+            read: AtomicU64::new(0),
+            bytes_new: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) const fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    pub(super) fn is_vouched(&self, id: &Hash) -> bool {
+        self.vouched.contains(id)
+    }
+
+    /// How many files were read, and how many bytes the store did not have.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (
+            self.read.load(Ordering::Relaxed),
+            self.bytes_new.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Reads what the index does not know, and puts what the store may not have.
+    pub(super) async fn settle(
+        self: &Arc<Self>,
+        scan: &Scan,
+        settled: &mut Settled,
+        jobs: usize,
+    ) -> Result<(), FolderError> {
+        let mut todo = Vec::new();
+        for (at, folder) in scan.folders.iter().enumerate() {
+            for (nth, file) in folder.files.iter().enumerate() {
+                let recalled = settled[at][nth].clone();
+                if recalled
+                    .as_ref()
+                    .is_none_or(|entry| !self.is_vouched(entry.id().hash()))
+                {
+                    let path = folder.join(file.name.as_str());
+                    todo.push(Job {
+                        place: (at, nth),
+                        path,
+                        kind: file.kind,
+                        recalled,
+                    });
+                }
+            }
+        }
+        self.progress.begin(Step::Store, todo.len() as u64);
+        let work = self.clone();
+        let done = for_each(todo, jobs, move |job| {
+            let work = work.clone();
+            async move {
+                let place = job.place;
+                let found = work.file(job).await?;
+                work.progress.advance(1);
+                Ok::<_, FolderError>((place, found))
+            }
+        });
+        let mut faults = Vec::new();
+        let mut fresh = Vec::new();
+        for ((at, nth), found) in done.await? {
+            match found {
+                Ok(entry) => {
+                    if !entry.is_settled() {
+                        fresh.push((at, nth));
+                    }
+                    settled[at][nth] = Some(entry);
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(FolderError::CannotImport {
+                path: self.path.clone(),
+                faults,
+            });
+        }
+        if self.session.is_some() && !fresh.is_empty() {
+            self.look_again(settled, &fresh).await;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the store has one file's content; reads it if need be.
+    ///
+    /// A file that no book can hold, or that cannot be read, is the inner error: all of those are
+    /// told together.
+    async fn file(&self, job: Job) -> Result<Result<IndexEntry, PathFault>, FolderError> {
+        let Job {
+            path,
+            kind,
+            recalled,
+            ..
+        } = job;
+        if let Some(entry) = recalled {
+            let Some(session) = &self.session else {
+                return Ok(Ok(entry));
+            };
+            if session.contains_blob(entry.id(), entry.size).await? {
+                return Ok(Ok(entry));
+            }
+        }
+        let found = match read_file(&self.root, &path, kind) {
+            Ok(found) => found,
+            Err(ReadFault::Changed | ReadFault::Gone) => {
+                return Err(FolderError::Changed {
+                    path: self.path.join(&path),
+                });
+            }
+            Err(ReadFault::Io(error)) => {
+                return Ok(Err(PathFault {
+                    path,
+                    reason: format!("it cannot be read: {error}"),
+                }));
+            }
+        };
+        self.read.fetch_add(1, Ordering::Relaxed);
+        let ReadFile {
+            content,
+            stat,
+            seen,
+            data,
+        } = found;
+        if let (EntryKind::Symlink, Data::Whole(target)) = (content.kind, &data) {
+            let checked = BookPath::parse(&path).map(|at| check_symlink(&at, target));
+            if let Ok(Err(error)) = checked {
+                let reason = format!("it points to {:?}: {}", error.target, error.rule);
+                return Ok(Err(PathFault { path, reason }));
+            }
+        }
+        if !self.is_vouched(content.id.hash()) {
+            self.put(&path, content, data).await?;
+        }
+        Ok(Ok(IndexEntry::new(path, stat, content, seen)))
+    }
+
+    async fn put(&self, path: &str, content: Side, data: Data) -> Result<(), FolderError> {
+        let new = match (&self.session, data) {
+            (None, _) => true,
+            (Some(session), Data::Whole(bytes)) => session.put_blob(bytes).await?.1,
+            (Some(session), Data::Large(file)) => {
+                let stream = ByteStream::from_file(file, content.size, path);
+                match session.put_blob_stream(content.id, stream).await {
+                    Err(StoreError::ContentChanged { .. }) => {
+                        return Err(FolderError::Changed {
+                            path: self.path.join(path),
+                        });
+                    }
+                    other => other?,
+                }
+            }
+        };
+        if new {
+            self.bytes_new.fetch_add(content.size, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Reads those files again whose status could not prove their content, because they had
+    /// changed in the very moment they were read, so that the next import need not.
+    async fn look_again(&self, settled: &mut Settled, fresh: &[(usize, usize)]) {
+        Tick::pass().await;
+        for (at, nth) in fresh {
+            let Some(entry) = &mut settled[*at][*nth] else {
+                continue;
+            };
+            let Ok(found) = read_file(&self.root, &entry.path, entry.kind()) else {
+                continue;
+            };
+            if found.content == entry.content() && found.stat == entry.stat {
+                *entry = IndexEntry::new(entry.path.clone(), found.stat, found.content, found.seen);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The trees of an imported folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Settled, io};
+use crate::folder::FolderError;
+use crate::folder::scan::Scan;
+use crate::name::TreeId;
+use crate::object::{Entry, Totals, Tree};
+use crate::repo::PathFault;
+
+/// Every tree of a folder.
+#[derive(Debug)]
+pub(super) struct Trees {
+    pub(super) root: TreeId,
+    pub(super) totals: Totals,
+    pub(super) all: BTreeMap<TreeId, Tree>,
+}
+
+/// Makes the trees of the settled files from the bottom up: in a scan, every folder stands after
+/// the one that holds it. Folders without files stay out.
+pub(super) fn build(path: &Path, scan: &Scan, settled: &Settled) -> Result<Trees, FolderError> {
+    let mut entries: Vec<Vec<Entry>> = Vec::with_capacity(scan.folders.len());
+    for (folder, settled) in scan.folders.iter().zip(settled) {
+        let files = folder
+            .files
+            .iter()
+            .zip(settled)
+            .filter_map(|(file, entry)| {
+                let content = entry.as_ref()?.content();
+                Some(Entry::blob(
+                    file.name.clone(),
+                    content.kind,
+                    content.id,
+                    content.size,
+                ))
+            });
+        entries.push(files.collect());
+    }
+    let mut all = BTreeMap::new();
+    let mut faults = Vec::new();
+    let mut root = None;
+    for (at, folder) in scan.folders.iter().enumerate().rev() {
+        let tree = match Tree::from_entries(std::mem::take(&mut entries[at])) {
+            Ok(tree) => tree,
+            Err(error) => {
+                faults.push(PathFault {
+                    path: folder.path.clone(),
+                    reason: error.to_string(),
+                });
+                continue;
+            }
+        };
+        if folder.parent.is_some() && tree.is_empty() {
+            continue;
+        }
+        let (id, _) = tree.encode_with_id();
+        match &folder.parent {
+            Some((parent, name)) => entries[*parent].push(Entry::tree(name.clone(), id, &tree)),
+            None => root = Some((id, tree.totals())),
+        }
+        all.insert(id, tree);
+    }
+    if !faults.is_empty() {
+        return Err(FolderError::CannotImport {
+            path: path.to_owned(),
+            faults,
+        });
+    }
+    let (root, totals) =
+        root.ok_or_else(|| io("list", path, std::io::ErrorKind::NotFound.into()))?;
+    Ok(Trees { root, totals, all })
+}

@@ -1,0 +1,178 @@
+//! The index: what a folder's files were when they were last seen.
+//!
+//! An index is a cache and never the truth: whatever it says is believed only of a file whose
+//! status is still the same, and a file that cannot be read is no index. Its form is no promise;
+//! a newer program ignores an older one's.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::stat::{Fingerprint, Tick};
+use crate::name::BlobId;
+use crate::object::EntryKind;
+use crate::repo::Side;
+
+/// Begins every index file; the digits count its versions.
+const MAGIC: &[u8; 8] = b"casidx01";
+
+/// What the files of a folder were, sorted by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Index {
+    /// What the folder was made from; nothing for an import's index.
+    pub(super) origin: Option<Origin>,
+    entries: Vec<IndexEntry>,
+}
+
+/// Which version a checkout holds. Ids and names as text: they are checked where they are used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    pub(super) book: String,
+    pub(super) name: Option<String>,
+    pub(super) commit: String,
+    pub(super) tree: String,
+    pub(super) path: String,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct IndexEntry {
+    pub(super) path: String,
+    pub(super) stat: Fingerprint,
+    /// The content's length in bytes; a symlink's status need not tell it.
+    pub(super) size: u64,
+    kind: u8,
+    id: [u8; 32],
+    /// Whether an unchanged status proves unchanged content.
+    settled: bool,
+}
+
+impl IndexEntry {
+    /// A file that had this content when its status was `stat`. `seen` is when the content was
+    /// known for certain to belong to the status.
+    pub(super) fn new(path: String, stat: Fingerprint, content: Side, seen: Tick) -> Self {
+        let Side { kind, id, size } = content;
+        let settled = stat.settled_before(seen);
+        Self {
+            path,
+            stat,
+            size,
+            kind: kind as u8,
+            id: *id.hash().as_bytes(),
+            settled,
+        }
+    }
+
+    /// The content.
+    pub(super) fn content(&self) -> Side {
+        Side {
+            kind: self.kind(),
+            id: self.id(),
+            size: self.size,
+        }
+    }
+
+    pub(super) fn id(&self) -> BlobId {
+        BlobId(crate::name::Hash::from_bytes(self.id))
+    }
+
+    pub(super) fn kind(&self) -> EntryKind {
+        match self.kind {
+            1 => EntryKind::Executable,
+            2 => EntryKind::Symlink,
+            _ => EntryKind::File,
+        }
+    }
+
+    /// Whether a file with the status `now` still has the content that this entry says.
+    pub(super) fn proves(&self, now: &Fingerprint) -> bool {
+        self.settled && self.stat == *now
+    }
+
+    pub(super) const fn is_settled(&self) -> bool {
+        self.settled
+    }
+}
+
+impl Index {
+    /// The index of `entries`, in any order.
+    pub(super) fn new(origin: Option<Origin>, mut entries: Vec<IndexEntry>) -> Self {
+        entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Self { origin, entries }
+    }
+
+    /// The entries, sorted by path.
+    pub(super) fn entries(&self) -> &[IndexEntry] {
+        &self.entries
+    }
+
+    /// The entry of `path`.
+    pub(super) fn get(&self, path: &str) -> Option<&IndexEntry> {
+        let at = self
+            .entries
+            .binary_search_by(|entry| entry.path.as_str().cmp(path))
+            .ok()?;
+        Some(&self.entries[at])
+    }
+
+    /// The stored form: magic, content, and a hash over both.
+    pub(super) fn encode(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = MAGIC.to_vec();
+        bytes = postcard::to_extend(self, bytes).map_err(io::Error::other)?;
+        let hash = blake3::hash(&bytes);
+        bytes.extend_from_slice(hash.as_bytes());
+        Ok(bytes)
+    }
+
+    /// Reads the stored form; `None` for anything that is not one, whole and of this version.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (content, hash) = bytes.split_at(bytes.len().checked_sub(32)?);
+        if blake3::hash(content).as_bytes() != hash {
+            return None;
+        }
+        let index: Self = postcard::from_bytes(content.strip_prefix(MAGIC)?).ok()?;
+        index
+            .entries
+            .is_sorted_by(|a, b| a.path < b.path)
+            .then_some(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index() -> Index {
+        let handle = super::super::handle::Handle::open(std::path::Path::new("/")).unwrap();
+        let stat = handle.stat(".").unwrap().unwrap();
+        let entry = |path: &str| {
+            let content = Side {
+                kind: EntryKind::File,
+                id: BlobId::of(path.as_bytes()),
+                size: 1,
+            };
+            IndexEntry::new(path.to_owned(), stat, content, Tick::now())
+        };
+        Index::new(None, vec![entry("b"), entry("a/c"), entry("a")])
+    }
+
+    #[test]
+    fn reads_back_and_finds_paths() {
+        let index = index();
+        let read = Index::decode(&index.encode().unwrap()).unwrap();
+        assert_eq!(read, index);
+        assert_eq!(read.get("a/c").unwrap().id(), BlobId::of(b"a/c"));
+        assert!(read.get("a/d").is_none());
+    }
+
+    #[test]
+    fn a_damaged_or_cut_index_is_none() {
+        let bytes = index().encode().unwrap();
+        for at in 0..bytes.len() {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1;
+            assert_eq!(Index::decode(&bad), None, "byte {at}");
+            assert_eq!(Index::decode(&bytes[..at]), None, "{at} bytes");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Telling somebody how far long work is.
+
+use std::fmt::Debug;
+
+/// Hears how far long work is. Called from several threads at once.
+pub trait Progress: Debug + Send + Sync {
+    /// A step begins that will handle `total` files.
+    fn begin(&self, step: Step, total: u64);
+
+    /// So many more files of the step are done.
+    fn advance(&self, files: u64);
+}
+
+/// One step of an import or checkout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Reading and storing files.
+    Store,
+    /// Comparing the folder with what it is to become.
+    Compare,
+    /// Writing files.
+    Write,
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn begin(&self, _: Step, _: u64) {}
+
+    fn advance(&self, _: u64) {}
+}

@@ -1,0 +1,3 @@
+//! What the tests share: deterministic environments, fault-injecting stores, the real binary.
+
+pub mod env;

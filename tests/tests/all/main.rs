@@ -1,0 +1,1 @@
+//! One binary for all tests that span the crates, so that linking stays quick.

@@ -162,7 +162,10 @@ impl Repository {
     ) -> Result<EditResult, RepoError> {
         let path = &edit.path;
         let before = editor.get(path).await?;
-        check(path, &edit.precondition, before.as_ref())?;
+        // What is gone already is as wanted, whatever was expected of it.
+        if !(before.is_none() && matches!(edit.edit, Edit::Remove { .. })) {
+            check(path, &edit.precondition, before.as_ref())?;
+        }
         let old = before.as_ref().and_then(Entry::blob_id);
         let result = |outcome, new| EditResult {
             path: path.clone(),

@@ -1,3 +1,4 @@
 //! What the tests share: deterministic environments, fault-injecting stores, the real binary.
 
+pub mod cli;
 pub mod env;

@@ -70,6 +70,7 @@ struct Files {
 struct Bytes {
     total: u64,
     new: u64,
+    shared: u64,
 }
 
 impl Import {
@@ -100,6 +101,8 @@ impl Import {
             .repo
             .import(&dir, &request, &options, context.progress.clone())
             .await?;
+        // What the store held already, of this version or any other.
+        let shared = report.totals.size.saturating_sub(report.bytes_new);
         let view = View {
             book: request.book.to_string(),
             r#ref: request.branch.to_string(),
@@ -117,6 +120,7 @@ impl Import {
             bytes: Bytes {
                 total: report.totals.size,
                 new: report.bytes_new,
+                shared,
             },
         };
         context.output.answer(&view, |out| {
@@ -139,11 +143,11 @@ impl Import {
                 "{} files: {added} added, {changed} changed, {removed} removed",
                 totals.files
             )?;
+            let (size, new) = (human_bytes(totals.size), human_bytes(report.bytes_new));
             writeln!(
                 out,
-                "{}, {} of it new",
-                human_bytes(totals.size),
-                human_bytes(report.bytes_new)
+                "{size}: {new} new, {} shared with what the store had",
+                human_bytes(shared)
             )
         })
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 
 use super::FolderError;
 use super::handle::Handle;
-use super::index::{Index, IndexEntry, Origin};
+use super::index::{Index, IndexEntry, Known, Origin};
 use super::plan::{Pending, Plan, Planner, items};
 use super::progress::{Progress, Step};
 use super::stat::Tick;
@@ -243,8 +243,10 @@ impl Repository {
         }
         let seen = Tick::now();
         let written = written.into_iter().flatten();
-        entries
-            .extend(written.map(|file| IndexEntry::new(file.path, file.stat, file.content, seen)));
+        entries.extend(written.map(|file| IndexEntry {
+            path: file.path,
+            known: Known::new(file.stat, file.content, seen),
+        }));
         let Some(writer) = Arc::into_inner(writer) else {
             return Err(RepoError::Internal("a task outlived its checkout".to_owned()).into());
         };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::FolderError;
 use super::error::InTheWay;
 use super::handle::{Handle, Walked};
-use super::index::{Index, IndexEntry};
+use super::index::{Index, IndexEntry, Known};
 use super::read::{Data, ReadFault, ReadFile, read_file};
 use super::stat::Fingerprint;
 use crate::limits;
@@ -178,10 +178,10 @@ impl Planner {
             // The user put a folder where the file was.
             return Ok(());
         }
-        let ours = entry.proves(stat)
+        let ours = entry.known.proves(stat)
             || self
                 .read(handle, path, stat)?
-                .is_some_and(|found| found.content == entry.content());
+                .is_some_and(|found| found.content == entry.known.content());
         if ours || self.force {
             plan.remove.push(path.to_owned());
         } else {
@@ -217,8 +217,8 @@ impl Planner {
             id: leaf.id,
             size: leaf.size,
         };
-        if let Some(entry) = entry.as_ref().filter(|entry| entry.proves(&stat)) {
-            if entry.content() == wanted {
+        if let Some(entry) = entry.as_ref().filter(|entry| entry.known.proves(&stat)) {
+            if entry.known.content() == wanted {
                 plan.keep.push(entry.clone());
             } else {
                 plan.write.push(Write {
@@ -230,12 +230,10 @@ impl Planner {
         }
         let found = self.read(handle, path, &stat)?;
         if let Some(found) = found.as_ref().filter(|found| found.content == wanted) {
-            plan.keep.push(IndexEntry::new(
-                path.to_owned(),
-                found.stat,
-                wanted,
-                found.seen,
-            ));
+            plan.keep.push(IndexEntry {
+                path: path.to_owned(),
+                known: Known::new(found.stat, wanted, found.seen),
+            });
             return Ok(());
         }
         let ours = match &found {
@@ -245,7 +243,7 @@ impl Planner {
             Some(found)
                 if entry
                     .as_ref()
-                    .is_some_and(|entry| entry.content() == found.content) =>
+                    .is_some_and(|entry| entry.known.content() == found.content) =>
             {
                 true
             }

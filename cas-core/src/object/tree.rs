@@ -340,11 +340,14 @@ impl Tree {
         Ok(Self { entries })
     }
 
-    /// The tree of `entries` in any order; a later entry replaces an earlier one of its name.
+    /// The tree of `entries` in any order; of two with one name, the later is taken.
     pub fn from_entries(entries: impl IntoIterator<Item = Entry>) -> Result<Self, TreeError> {
-        let mut builder = TreeBuilder::new();
-        entries.into_iter().for_each(|entry| builder.insert(entry));
-        builder.build()
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        // A stable sort in reverse, so that of equal names the last comes first and is kept.
+        entries.reverse();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.dedup_by(|later, kept| later.name == kept.name);
+        Self::from_sorted(entries)
     }
 }
 

@@ -1,1 +1,6 @@
 //! One binary for all tests that span the crates, so that linking stays quick.
+
+mod books;
+mod crash;
+mod limits;
+mod race;

@@ -56,42 +56,52 @@ impl CommandError {
         move |source| Self::Io { action, source }
     }
 
-    /// 1 failed, 2 wrong usage, 3 conflict, 4 damaged data.
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        let kind = match self {
-            Self::Folder(source) => source.kind(),
-            Self::Repo(source) => source.kind(),
-            Self::Store(source) => source.kind(),
-            Self::Ref(source) => source.kind(),
-            Self::Io { source, .. } => source.into(),
-            Self::Found { kind, .. } => *kind,
-            Self::Usage(_) | Self::Name(_) => return ExitCode::from(2),
-        };
-        match kind {
-            ErrorKind::Conflict => ExitCode::from(3),
-            ErrorKind::Corrupt => ExitCode::from(4),
-            _ => ExitCode::FAILURE,
+    /// What may be done about it; `None` for wrong usage.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Folder(source) => Some(source.kind()),
+            Self::Repo(source) => Some(source.kind()),
+            Self::Store(source) => Some(source.kind()),
+            Self::Ref(source) => Some(source.kind()),
+            Self::Io { source, .. } => Some(source.into()),
+            Self::Found { kind, .. } => Some(*kind),
+            Self::Usage(_) | Self::Name(_) => None,
         }
     }
 
-    /// Writes `error:`, `caused by:` and `hint:` to standard error.
-    pub(crate) fn print(&self) {
-        let mut text = format!("error: {self}\n");
+    /// 1 failed, 2 wrong usage, 3 conflict, 4 damaged data.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self.kind() {
+            None => ExitCode::from(2),
+            Some(ErrorKind::Conflict) => ExitCode::from(3),
+            Some(ErrorKind::Corrupt) => ExitCode::from(4),
+            Some(_) => ExitCode::FAILURE,
+        }
+    }
+
+    /// `error:`, `caused by:` and `hint:`, a line each.
+    pub(crate) fn report(&self) -> String {
+        let mut text = format!("error: {self}");
         let mut source = self.source();
         let mut said = self.to_string();
         while let Some(cause) = source {
             let cause_said = cause.to_string();
             if !said.ends_with(&cause_said) {
-                text.push_str(&format!("caused by: {cause_said}\n"));
+                text.push_str(&format!("\ncaused by: {cause_said}"));
             }
             said = cause_said;
             source = cause.source();
         }
         if let Some(hint) = self.hint() {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("\nhint: {hint}"));
         }
+        text
+    }
+
+    /// Writes the report to standard error.
+    pub(crate) fn print(&self) {
         // Nobody is left to tell if standard error is closed.
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = writeln!(std::io::stderr(), "{}", self.report());
     }
 
     fn hint(&self) -> Option<String> {

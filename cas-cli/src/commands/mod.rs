@@ -5,6 +5,7 @@ mod branch;
 mod cat;
 mod checkout;
 mod completions;
+mod demo;
 
 mod diff;
 mod import;
@@ -103,6 +104,7 @@ enum Command {
     Reflog(reflog::Reflog),
     VerifyLog(verify_log::VerifyLog),
     Completions(completions::Completions),
+    Demo(demo::Demo),
 }
 
 /// Runs what was asked for.
@@ -111,6 +113,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
     // Those that need no store, or one of their own.
     match command {
         Command::Completions(command) => return command.run(&global),
+        Command::Demo(command) => return command.run(&global),
         Command::Status(command) => return command.run(&global),
         _ => {}
     }
@@ -140,7 +143,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
             Command::Reset(command) => command.run(&context).await,
             Command::Reflog(command) => command.run(&context).await,
             Command::VerifyLog(command) => command.run(&context).await,
-            Command::Init(_) | Command::Completions(_) | Command::Status(_) => Ok(()),
+            Command::Init(_) | Command::Completions(_) | Command::Demo(_) | Command::Status(_) => {
+                Ok(())
+            }
         }
     })
 }

@@ -177,6 +177,7 @@ struct ResultView {
     existed: bool,
     old: Option<String>,
     new: Option<String>,
+    to: Option<String>,
 }
 
 impl EditView {
@@ -187,6 +188,7 @@ impl EditView {
             existed: !matches!(result.outcome, EditOutcome::Created | EditOutcome::Absent),
             old: result.old.map(|id| id.to_string()),
             new: result.new.map(|id| id.to_string()),
+            to: result.to.as_ref().map(ToString::to_string),
         };
         Self {
             book: target.book.clone(),
@@ -210,6 +212,7 @@ pub(super) fn write_edits(
         outcome,
         old,
         new,
+        to,
     } in &report.results
     {
         let what = match outcome {
@@ -220,6 +223,10 @@ pub(super) fn write_edits(
             EditOutcome::Absent => "was not there",
             EditOutcome::Moved => "moved",
         };
+        if let Some(to) = to {
+            writeln!(out, "{what} {path} to {to}")?;
+            continue;
+        }
         match (old, new) {
             (Some(old), Some(new)) if old != new => writeln!(out, "{what} {path}: {old} -> {new}")?,
             (_, Some(id)) | (Some(id), None) => writeln!(out, "{what} {path}: {id}")?,

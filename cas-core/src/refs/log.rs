@@ -84,7 +84,12 @@ impl RefLog {
         for look in 0..LOOKS {
             match self.entry(&entry.book, &entry.name, entry.seq).await {
                 Ok(Some(found)) if found.entry.request_id == entry.request_id => {
-                    return Ok(Attempt::Won(found));
+                    // On a folder the only failure that leaves the entry in place is that of making
+                    // it durable: it is there, but a power cut may take it back.
+                    return match (last, self.bucket.as_local()) {
+                        (Some(source), Some(_)) => Err(fate_unknown(&entry, source)),
+                        _ => Ok(Attempt::Won(found)),
+                    };
                 }
                 Ok(Some(found)) => return Ok(Attempt::Lost(found)),
                 // Nothing there after a refusal: nobody wrote it. Nothing there after an error:
@@ -100,18 +105,7 @@ impl RefLog {
         }
         let source = last
             .unwrap_or_else(|| StoreError::io("read the log")(std::io::ErrorKind::TimedOut.into()));
-        let RefEntry {
-            book,
-            name,
-            request_id,
-            ..
-        } = entry;
-        Err(RefError::FateUnknown {
-            book,
-            name,
-            request_id,
-            source,
-        })
+        Err(fate_unknown(&entry, source))
     }
 
     /// The entry that an earlier try of the same request left, if it is among the newest.
@@ -294,6 +288,21 @@ impl RefLog {
             newest = next;
         }
         Ok(Some(newest))
+    }
+}
+
+fn fate_unknown(entry: &RefEntry, source: StoreError) -> RefError {
+    let RefEntry {
+        book,
+        name,
+        request_id,
+        ..
+    } = entry.clone();
+    RefError::FateUnknown {
+        book,
+        name,
+        request_id,
+        source,
     }
 }
 

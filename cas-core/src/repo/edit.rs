@@ -64,6 +64,8 @@ pub struct EditResult {
     pub old: Option<BlobId>,
     /// The file's id after; none if nothing or a folder is there.
     pub new: Option<BlobId>,
+    /// Where it is now, if it was moved.
+    pub to: Option<BookPath>,
 }
 
 /// What happened to a path.
@@ -172,6 +174,7 @@ impl Repository {
             outcome,
             old,
             new,
+            to: None,
         };
         match &edit.edit {
             Edit::Put(content) => self.put(editor, edit, content, before).await,
@@ -190,7 +193,10 @@ impl Repository {
                     return Err(RepoError::NoPath { path: path.clone() });
                 };
                 self.move_to(editor, path, to, before).await?;
-                Ok(result(EditOutcome::Moved, old))
+                Ok(EditResult {
+                    to: Some(to.clone()),
+                    ..result(EditOutcome::Moved, old)
+                })
             }
         }
     }
@@ -242,6 +248,7 @@ impl Repository {
             outcome,
             old,
             new: Some(id),
+            to: None,
         })
     }
 

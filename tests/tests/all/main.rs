@@ -1,1 +1,3 @@
 //! One binary for all tests that span the crates, so that linking stays quick.
+
+mod format;

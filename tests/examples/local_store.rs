@@ -7,6 +7,8 @@
 //! Prints microseconds for each object of 6,000 bytes: median, least and most of five rounds, the
 //! stores in turn. The figures of `docs/decisions/0004-own-local-store.md` come from here.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -99,7 +101,10 @@ async fn round(
         Way::TheirsSynced => Arc::new(theirs.with_fsync(true)),
         Way::Ours | Way::OursStaged => Arc::new(local.clone()),
     };
-    let per_object = |start: Instant| start.elapsed().as_secs_f64() * 1e6 / objects.len() as f64;
+    let per_object = |start: Instant| {
+        start.elapsed().as_secs_f64() * 1e6
+            / f64::from(u32::try_from(objects.len()).unwrap_or(u32::MAX))
+    };
 
     let start = now();
     if matches!(way, Way::OursStaged) {

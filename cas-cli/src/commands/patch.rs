@@ -117,11 +117,11 @@ impl FileDiff {
         };
         match self {
             Self::Binary => {
-                text.push_str(&format!("Binary files {old_name} and {new_name} differ\n"))
+                text.push_str(&format!("Binary files {old_name} and {new_name} differ\n"));
             }
             Self::Text { hunks, .. } if hunks.is_empty() => {}
             Self::Text { hunks, .. } => {
-                text.push_str(&format!("--- {old_name}\n+++ {new_name}\n{hunks}"))
+                text.push_str(&format!("--- {old_name}\n+++ {new_name}\n{hunks}"));
             }
         }
         text

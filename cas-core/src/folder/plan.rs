@@ -162,7 +162,7 @@ impl Planner {
                 }),
                 (None, Some(stat)) => {
                     self.removal(&mut plan, &handle, &path, item.entry.as_ref(), &stat)
-                        .await?
+                        .await?;
                 }
                 (Some(leaf), Some(stat)) => {
                     self.replacement(&mut plan, &handle, &path, leaf, item.entry, stat)

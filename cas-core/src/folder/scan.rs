@@ -260,11 +260,7 @@ fn check(
     }
 }
 
-#[expect(
-    clippy::unnecessary_cast,
-    clippy::cast_sign_loss,
-    reason = "types differ between systems"
-)]
+#[expect(clippy::unnecessary_cast, reason = "types differ between systems")]
 fn is_same(handle: &Handle, skip: (u64, u64)) -> bool {
     handle
         .stat_self()

@@ -157,15 +157,6 @@ impl RefLog {
             source,
         })
     }
-
-    fn damaged(&self, book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefError {
-        RefError::Damaged {
-            book: book.clone(),
-            name: name.clone(),
-            seq,
-            source,
-        }
-    }
 }
 
 #[async_trait]
@@ -174,18 +165,19 @@ impl Refs for RefLog {
         let Some(key) = self.bucket.first_below(&layout::log(book, name)).await? else {
             return Ok(None);
         };
-        let Some(seq) = layout::slot_seq(&key) else {
+        // Listing the log of a bucket lists folders below it as well: only a slot of this very log
+        // tells its head.
+        let seq = layout::slot_seq(&key).filter(|seq| layout::slot(book, name, *seq) == key);
+        let Some(seq) = seq else {
             return Err(RefError::UnknownKey {
                 key: key.to_string(),
             });
         };
-        match self.entry(book, name, seq).await? {
-            Some(entry) => Ok(Some(entry)),
-            None => {
-                let source = DecodeError::Rule("it is listed but cannot be read".to_owned());
-                Err(self.damaged(book, name, seq, source))
-            }
-        }
+        let found = self.entry(book, name, seq).await?;
+        let gone = || DecodeError::Rule("it is listed but cannot be read".to_owned());
+        found
+            .ok_or_else(|| damaged(book, name, seq, gone()))
+            .map(Some)
     }
 
     async fn entry(
@@ -208,12 +200,12 @@ impl Refs for RefLog {
                 })
             }
         };
-        let found = found.map_err(|source| self.damaged(book, name, seq, source))?;
+        let found = found.map_err(|source| damaged(book, name, seq, source))?;
         let entry = &found.entry;
         if entry.book != *book || entry.name != *name || entry.seq != seq {
             let place = format!("{}@{}#{}", entry.book, entry.name, entry.seq);
             let source = DecodeError::Rule(format!("it belongs at {place}"));
-            return Err(self.damaged(book, name, seq, source));
+            return Err(damaged(book, name, seq, source));
         }
         Ok(Some(found))
     }
@@ -288,6 +280,15 @@ impl RefLog {
             newest = next;
         }
         Ok(Some(newest))
+    }
+}
+
+fn damaged(book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefError {
+    RefError::Damaged {
+        book: book.clone(),
+        name: name.clone(),
+        seq,
+        source,
     }
 }
 

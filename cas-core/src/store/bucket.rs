@@ -232,7 +232,7 @@ impl Bucket {
             let name = local
                 .first_below(folder)
                 .map_err(StoreError::io(format!("list {folder}")))?;
-            return Ok(name.map(|name| Key::from_iter(folder.parts().chain([name.into()]))));
+            return Ok(name.map(|name| folder.parts().chain([name.into()]).collect()));
         }
         let mut keys = self.store.list(Some(folder));
         match keys.next().await {

@@ -1,5 +1,7 @@
 //! One binary for all tests that span the crates, so that linking stays quick.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod books;
 mod codec_properties;
 mod crash;

@@ -4,6 +4,7 @@
 
 mod values;
 
+use cas_core::limits;
 use cas_core::name::{
     Actor, BlobId, BookId, BookPath, EntryName, HashPrefix, Operation, RefName, RequestId,
     Revision, collision_key,
@@ -250,8 +251,8 @@ proptest! {
     fn slots_read_back_and_sort_newest_first(
         book in book_id(),
         name in ref_name(),
-        a in 1..=u64::MAX,
-        b in 1..=u64::MAX,
+        a in 1..=limits::SEQ_MAX,
+        b in 1..=limits::SEQ_MAX,
     ) {
         let (one, two) = (layout::slot(&book, &name, a), layout::slot(&book, &name, b));
         prop_assert_eq!(layout::slot_seq(&one), Some(a));

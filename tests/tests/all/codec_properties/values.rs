@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use cas_core::env::Timestamp;
+use cas_core::limits;
 use cas_core::name::{
     Actor, BookId, CommitId, EntryId, EntryName, Hash, Operation, RefName, RequestId, TreeId,
 };
@@ -80,10 +81,10 @@ fn tree_entry() -> impl Strategy<Value = Entry> {
         let (kind, totals) = match kind {
             0 => (EntryKind::File, Totals::file(size % (1 << 40))),
             1 => (EntryKind::Executable, Totals::file(size % (1 << 40))),
-            2 => (EntryKind::Symlink, Totals::file(size % 4096)),
+            2 => (EntryKind::Symlink, Totals::file(1 + size % 4095)),
             // A fraction of the whole range each, so that no sum overflows.
             _ => {
-                let (size, files) = (size >> 6, files >> 6);
+                let (size, files) = (size >> 6, (files >> 6).max(1));
                 (EntryKind::Tree, Totals { size, files })
             }
         };
@@ -148,7 +149,7 @@ pub(super) fn ref_entry() -> impl Strategy<Value = RefEntry> {
     (place, actor(), number(), what).prop_map(|(place, actor, time, what)| {
         let (book, name, seq, previous, target) = place;
         let (operation, message, request_id, metadata) = what;
-        let seq = seq.max(1);
+        let seq = seq.clamp(1, limits::SEQ_MAX);
         RefEntry {
             book,
             name,

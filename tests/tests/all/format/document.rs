@@ -67,6 +67,7 @@ fn states_every_limit() {
         ("BOOK_BYTES", limits::BOOK_BYTES as u64),
         ("REF_BYTES", limits::REF_BYTES as u64),
         ("REF_KEY_BYTES", limits::REF_KEY_BYTES as u64),
+        ("SEQ_MAX", limits::SEQ_MAX),
         ("ACTOR_BYTES", limits::ACTOR_BYTES as u64),
         ("REQUEST_ID_BYTES", limits::REQUEST_ID_BYTES as u64),
         ("OPERATION_BYTES", limits::OPERATION_BYTES as u64),

@@ -168,7 +168,7 @@ fn the_largest_values_fit_the_limits_of_their_encodings() {
     let largest = RefEntry {
         book: BookId::parse(&"b".repeat(limits::BOOK_BYTES)).unwrap(),
         name: RefName::parse(&"r".repeat(limits::REF_BYTES)).unwrap(),
-        seq: u64::MAX,
+        seq: limits::SEQ_MAX,
         previous: Some(entry().to_stored().0),
         target: Some(CommitId::of(b"c")),
         actor: Actor::parse(&"a".repeat(limits::ACTOR_BYTES)).unwrap(),
@@ -181,6 +181,21 @@ fn the_largest_values_fit_the_limits_of_their_encodings() {
     let (_, bytes) = largest.to_stored();
     assert!(bytes.len() <= limits::ENTRY_BYTES);
     assert_eq!(RefEntry::from_stored(&bytes).unwrap().entry, largest);
+}
+
+#[test]
+fn positions_hold_their_limit() {
+    let at = |seq| {
+        let entry = RefEntry {
+            seq,
+            previous: Some(entry().to_stored().0),
+            ..entry()
+        };
+        RefEntry::from_stored(&entry.to_stored().1)
+    };
+    assert!(at(limits::SEQ_MAX).is_ok());
+    assert!(at(limits::SEQ_MAX + 1).is_err());
+    assert!(at(u64::MAX).is_err());
 }
 
 #[test]

@@ -11,7 +11,6 @@ mod vector;
 
 use std::collections::BTreeSet;
 
-use cas_core::limits;
 use cas_core::name::{BlobId, BookId, Hash, RefName, collision_key};
 use cas_core::object::Kind;
 use cas_core::store::layout;
@@ -127,7 +126,7 @@ fn keys_are_where_they_were() {
         slot("rust-book", "tags/v1.0", 1),
         slot("rust-book", "users/jane.doe@example.com", 258),
         slot("2024_a-b.c", "_/A-Z/a-z/0+9=@", 1 << 40),
-        slot("b", "x", limits::SEQ_MAX),
+        slot("b", "x", cas_core::limits::SEQ_MAX),
     ];
     let made: Vec<_> = made.iter().map(ToString::to_string).collect();
     assert_eq!(made, keys());

@@ -1,3 +1,6 @@
 //! What the tests share: deterministic environments, fault-injecting stores, the real binary.
 
 pub mod env;
+pub mod faulty;
+pub mod invariants;
+pub mod mutant;

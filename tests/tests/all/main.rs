@@ -1,1 +1,4 @@
 //! One binary for all tests that span the crates, so that linking stays quick.
+
+#[cfg(test)]
+mod conformance;

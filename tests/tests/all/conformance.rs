@@ -20,7 +20,7 @@ use cas_core::store::{
     Bucket, ByteStream, LocalStore, Marker, Store, StoreError, create, layout, open,
 };
 use cas_tests::env::test_env;
-use cas_tests::faulty::FaultyStore;
+use cas_tests::faulty::{Fault, FaultyStore, snapshot};
 use cas_tests::invariants;
 use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
@@ -143,6 +143,36 @@ async fn unknown_versions_and_damaged_markers_are_refused() {
     for bad in [Vec::new(), b"# my notes\n".to_vec(), long] {
         let error = refuses_marker(&place, &*raw, bad).await;
         assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_certain_a_store_is_made_once_whatever_fails() {
+    for fault in Fault::ALL {
+        for n in 1.. {
+            let memory = Arc::new(InMemory::new());
+            let faulty = FaultyStore::new(memory.clone()).with_fault(n, fault);
+            let bucket = Bucket::new(Arc::new(faulty.clone()));
+            let env = test_env(1);
+            let answer = create(&bucket, "here", &env).await;
+            faulty.settle().await;
+            let context = format!("{fault:?} at call {n}");
+            let over = faulty.calls() < n;
+            let bucket = Bucket::new(memory.clone());
+            let (marker, new) = create(&bucket, "here", &env).await.expect(&context);
+            match answer {
+                Ok(made) => assert_eq!((made, new), ((marker, true), false), "{context}"),
+                // What the put left behind, if anything, is opened the second time.
+                Err(error) => {
+                    let refused = matches!(fault, Fault::FalselyTaken | Fault::TakenByItself);
+                    assert!(!refused, "{context}: {error}");
+                }
+            }
+            assert_eq!(snapshot(&*memory).await.unwrap().len(), 1, "{context}");
+            if over {
+                break;
+            }
+        }
     }
 }
 

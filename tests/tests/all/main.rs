@@ -4,3 +4,11 @@
 mod conformance;
 #[cfg(test)]
 mod local_store;
+#[cfg(test)]
+mod ref_faults;
+#[cfg(test)]
+mod ref_mutants;
+#[cfg(test)]
+mod ref_races;
+#[cfg(test)]
+mod world;

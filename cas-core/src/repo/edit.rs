@@ -148,6 +148,12 @@ impl Repository {
         for attempt in 0..ATTEMPTS {
             let (_, parent, commit) = self.branch_head(&request.book, &request.branch).await?;
             let (editor, results) = self.apply_all(commit.tree, edits).await?;
+            // Contents first: a tree never names what is not there.
+            let changed = |result: &EditResult| result.outcome != EditOutcome::Unchanged;
+            if !contents_put && results.iter().any(changed) {
+                put_contents(&session, edits).await?;
+                contents_put = true;
+            }
             let tree = editor.write(Some(&session)).await?;
             if tree == commit.tree {
                 return Ok(EditReport {
@@ -156,10 +162,6 @@ impl Repository {
                     changed: false,
                     results,
                 });
-            }
-            if !contents_put {
-                put_contents(&session, edits).await?;
-                contents_put = true;
             }
             let new = NewVersion {
                 request,

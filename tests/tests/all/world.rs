@@ -95,6 +95,9 @@ impl World {
             [""; 0],
             "closed: {context}"
         );
+        let all = snapshot(&*self.memory).await.unwrap();
+        let dangling = invariants::leaves_first(&all);
+        assert_eq!(dangling, [""; 0], "leaves first: {context}");
     }
 }
 

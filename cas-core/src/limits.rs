@@ -53,6 +53,9 @@ pub const METADATA_VALUE_BYTES: usize = 1024;
 /// Largest encoded commit, in bytes: every field at its limit fits.
 pub const COMMIT_BYTES: usize = 256 * 1024;
 
+/// Highest position in a ref log: 2^53 - 1, the largest number that every JSON reader keeps exact.
+pub const SEQ_MAX: u64 = (1 << 53) - 1;
+
 /// Longest message of a ref log entry, in bytes: a subject line, not a text.
 pub const ENTRY_MESSAGE_BYTES: usize = 1024;
 

@@ -11,8 +11,8 @@ use std::sync::atomic::AtomicU64;
 
 use super::FolderError;
 use super::handle::Handle;
-use super::index::{Index, IndexEntry, Origin};
-use super::plan::{Pending, Plan, Planner, items};
+use super::index::{Index, IndexEntry, Known, Origin};
+use super::plan::{Pending, Plan, Planner, items, split};
 use super::progress::{Progress, Step};
 use super::stat::Tick;
 use super::write::{State, Writer, groups};
@@ -165,7 +165,11 @@ impl Repository {
         force: bool,
         progress: &Arc<dyn Progress>,
     ) -> Result<Plan, FolderError> {
-        let folders = items(leaves, &index);
+        let folders = items(leaves, &index, &pending);
+        let prune = pending
+            .keys()
+            .map(|path| split(path).0.to_owned())
+            .collect();
         let planner = Arc::new(Planner {
             store: self.store.clone(),
             root,
@@ -183,7 +187,10 @@ impl Repository {
                 part
             }
         });
-        let mut plan = Plan::default();
+        let mut plan = Plan {
+            prune,
+            ..Plan::default()
+        };
         parts.await?.into_iter().for_each(|part| plan.add(part));
         plan.write
             .sort_unstable_by(|a, b| a.leaf.path.cmp(&b.leaf.path));
@@ -229,7 +236,7 @@ impl Repository {
             progress,
             next,
         });
-        writer.remove(&plan.remove)?;
+        writer.remove(&plan.remove, &plan.prune)?;
         writer.clear(&plan.clear, options.force)?;
         let task = writer.clone();
         let written = for_each(groups(plan.write), self.jobs, move |group| {
@@ -243,8 +250,10 @@ impl Repository {
         }
         let seen = Tick::now();
         let written = written.into_iter().flatten();
-        entries
-            .extend(written.map(|file| IndexEntry::new(file.path, file.stat, file.content, seen)));
+        entries.extend(written.map(|file| IndexEntry {
+            path: file.path,
+            known: Known::new(file.stat, file.content, seen),
+        }));
         let Some(writer) = Arc::into_inner(writer) else {
             return Err(RepoError::Internal("a task outlived its checkout".to_owned()).into());
         };

@@ -120,7 +120,7 @@ impl Handle {
     }
 
     /// Opens a file for reading; never waits for the other end of a FIFO.
-    pub(super) fn read(&self, path: &str) -> io::Result<File> {
+    pub(super) fn read(&self, path: impl rustix::path::Arg) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(fs::openat(&self.0, path, flags, Mode::empty())?.into())
     }

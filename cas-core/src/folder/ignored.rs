@@ -1,6 +1,6 @@
 //! What an import leaves out: `.casignore` files, `--exclude` patterns, `.git` and `.cas`.
 
-use std::fs::File;
+use std::ffi::CStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use super::handle::Handle;
 
 /// The file in any folder that lists what to leave out, in the syntax of `.gitignore`.
-const IGNORE_FILE: &str = ".casignore";
+pub(super) const IGNORE_FILE: &CStr = c".casignore";
 
 /// The rules that hold in one folder: its own and those of the folders above.
 #[derive(Debug, Clone)]
@@ -43,13 +43,9 @@ impl Rules {
         })
     }
 
-    /// The rules in the folder at `path`, which may have an ignore file of its own.
+    /// The rules in the folder at `path`, which has an ignore file of its own.
     pub(super) fn enter(&self, folder: &Handle, path: &str) -> std::io::Result<Self> {
-        let file: File = match folder.read(IGNORE_FILE) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(self.clone()),
-            Err(error) => return Err(error),
-        };
+        let file = folder.read(IGNORE_FILE)?;
         let mut builder = GitignoreBuilder::new(path);
         for line in BufReader::new(file).lines() {
             builder

@@ -9,7 +9,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::stat::{Fingerprint, Tick};
-use crate::name::BlobId;
+use crate::name::{BlobId, Hash};
 use crate::object::EntryKind;
 use crate::repo::Side;
 
@@ -38,23 +38,28 @@ pub(super) struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct IndexEntry {
     pub(super) path: String,
+    pub(super) known: Known,
+}
+
+/// What is known of a file: its content when its status was this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
     pub(super) stat: Fingerprint,
     /// The content's length in bytes; a symlink's status need not tell it.
-    pub(super) size: u64,
+    size: u64,
     kind: u8,
     id: [u8; 32],
     /// Whether an unchanged status proves unchanged content.
     settled: bool,
 }
 
-impl IndexEntry {
-    /// A file that had this content when its status was `stat`. `seen` is when the content was
-    /// known for certain to belong to the status.
-    pub(super) fn new(path: String, stat: Fingerprint, content: Side, seen: Tick) -> Self {
+impl Known {
+    /// A file had this content when its status was `stat`; `seen` is when the content was known
+    /// for certain to belong to the status.
+    pub(super) fn new(stat: Fingerprint, content: Side, seen: Tick) -> Self {
         let Side { kind, id, size } = content;
         let settled = stat.settled_before(seen);
         Self {
-            path,
             stat,
             size,
             kind: kind as u8,
@@ -67,16 +72,12 @@ impl IndexEntry {
     pub(super) fn content(&self) -> Side {
         Side {
             kind: self.kind(),
-            id: self.id(),
+            id: BlobId(Hash::from_bytes(self.id)),
             size: self.size,
         }
     }
 
-    pub(super) fn id(&self) -> BlobId {
-        BlobId(crate::name::Hash::from_bytes(self.id))
-    }
-
-    pub(super) fn kind(&self) -> EntryKind {
+    pub(super) const fn kind(&self) -> EntryKind {
         match self.kind {
             1 => EntryKind::Executable,
             2 => EntryKind::Symlink,
@@ -84,7 +85,7 @@ impl IndexEntry {
         }
     }
 
-    /// Whether a file with the status `now` still has the content that this entry says.
+    /// Whether a file with the status `now` still has the content that this says.
     pub(super) fn proves(&self, now: &Fingerprint) -> bool {
         self.settled && self.stat == *now
     }
@@ -151,7 +152,10 @@ mod tests {
                 id: BlobId::of(path.as_bytes()),
                 size: 1,
             };
-            IndexEntry::new(path.to_owned(), stat, content, Tick::now())
+            IndexEntry {
+                path: path.to_owned(),
+                known: Known::new(stat, content, Tick::now()),
+            }
         };
         Index::new(None, vec![entry("b"), entry("a/c"), entry("a")])
     }
@@ -161,7 +165,10 @@ mod tests {
         let index = index();
         let read = Index::decode(&index.encode().unwrap()).unwrap();
         assert_eq!(read, index);
-        assert_eq!(read.get("a/c").unwrap().id(), BlobId::of(b"a/c"));
+        assert_eq!(
+            read.get("a/c").unwrap().known.content().id,
+            BlobId::of(b"a/c")
+        );
         assert!(read.get("a/d").is_none());
     }
 

@@ -4,13 +4,13 @@
 //! what an earlier checkout wrote, or if its content is what one wrote or was writing when it was
 //! interrupted. Everything else is the user's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::FolderError;
 use super::error::InTheWay;
 use super::handle::{Handle, Walked};
-use super::index::{Index, IndexEntry};
+use super::index::{Index, IndexEntry, Known};
 use super::read::{Data, ReadFault, ReadFile, read_file};
 use super::stat::Fingerprint;
 use crate::limits;
@@ -27,6 +27,8 @@ pub(super) struct Plan {
     pub(super) write: Vec<Write>,
     /// Files to remove.
     pub(super) remove: Vec<String>,
+    /// Folders that an interrupted checkout may have made, to remove if they are empty.
+    pub(super) prune: BTreeSet<String>,
     /// Paths where nothing may be left: files where folders are needed, and folders where files
     /// are.
     pub(super) clear: Vec<String>,
@@ -68,9 +70,13 @@ pub(super) struct Item {
 /// The paths of one folder.
 pub(super) type FolderItems = (String, Vec<Item>);
 
-/// Brings the new version and the index together, folder by folder.
-pub(super) fn items(leaves: Vec<Leaf>, index: &Index) -> Vec<FolderItems> {
+/// Brings the new version, the index and what interrupted checkouts may have left together,
+/// folder by folder.
+pub(super) fn items(leaves: Vec<Leaf>, index: &Index, pending: &Pending) -> Vec<FolderItems> {
     let mut paths: BTreeMap<String, (Option<Leaf>, Option<IndexEntry>)> = BTreeMap::new();
+    for path in pending.keys() {
+        paths.entry(path.clone()).or_default();
+    }
     for entry in index.entries() {
         paths.entry(entry.path.clone()).or_default().1 = Some(entry.clone());
     }
@@ -107,6 +113,7 @@ impl Plan {
         self.keep.extend(other.keep);
         self.write.extend(other.write);
         self.remove.extend(other.remove);
+        self.prune.extend(other.prune);
         self.clear.extend(other.clear);
         self.in_the_way.extend(other.in_the_way);
     }
@@ -134,8 +141,9 @@ impl Planner {
             Walked::Blocked(end) => {
                 let new: Vec<_> = new_files(items).collect();
                 // If an earlier checkout wrote what is there, it is dealt with as its own item.
-                if !new.is_empty() && self.index.get(&folder[..end]).is_none() {
-                    self.refuse(&mut plan, &folder[..end], "a folder is needed here");
+                let at = &folder[..end];
+                if !new.is_empty() && self.index.get(at).is_none() && !self.left_behind(at).await? {
+                    self.refuse(&mut plan, at, "a folder is needed here");
                 }
                 plan.write.extend(new);
                 return Ok(plan);
@@ -153,7 +161,8 @@ impl Planner {
                     replaces: false,
                 }),
                 (None, Some(stat)) => {
-                    self.removal(&mut plan, &handle, &path, item.entry.as_ref(), &stat)?
+                    self.removal(&mut plan, &handle, &path, item.entry.as_ref(), &stat)
+                        .await?;
                 }
                 (Some(leaf), Some(stat)) => {
                     self.replacement(&mut plan, &handle, &path, leaf, item.entry, stat)
@@ -165,7 +174,7 @@ impl Planner {
     }
 
     /// Plans for a file that the new version does not have.
-    fn removal(
+    async fn removal(
         &self,
         plan: &mut Plan,
         handle: &Handle,
@@ -173,18 +182,18 @@ impl Planner {
         entry: Option<&IndexEntry>,
         stat: &Fingerprint,
     ) -> Result<(), FolderError> {
-        let Some(entry) = entry else { return Ok(()) };
         if stat.kind() == Some(EntryKind::Tree) {
             // The user put a folder where the file was.
             return Ok(());
         }
-        let ours = entry.proves(stat)
-            || self
-                .read(handle, path, stat)?
-                .is_some_and(|found| found.content == entry.content());
-        if ours || self.force {
+        let mut ours = entry.is_some_and(|entry| entry.known.proves(stat));
+        if !ours && let Some(found) = self.read(handle, path, stat)? {
+            ours = entry.is_some_and(|entry| entry.known.content() == found.content)
+                || self.was_being_written(path, &found).await;
+        }
+        if ours || (self.force && entry.is_some()) {
             plan.remove.push(path.to_owned());
-        } else {
+        } else if entry.is_some() {
             let reason = "changed since it was checked out, and not in this version";
             plan.in_the_way.push(InTheWay {
                 path: path.to_owned(),
@@ -205,7 +214,7 @@ impl Planner {
         stat: Fingerprint,
     ) -> Result<(), FolderError> {
         if stat.kind() == Some(EntryKind::Tree) {
-            self.folder_in_the_way(plan, handle, path)?;
+            self.folder_in_the_way(plan, handle, path).await?;
             plan.write.push(Write {
                 leaf,
                 replaces: false,
@@ -217,8 +226,8 @@ impl Planner {
             id: leaf.id,
             size: leaf.size,
         };
-        if let Some(entry) = entry.as_ref().filter(|entry| entry.proves(&stat)) {
-            if entry.content() == wanted {
+        if let Some(entry) = entry.as_ref().filter(|entry| entry.known.proves(&stat)) {
+            if entry.known.content() == wanted {
                 plan.keep.push(entry.clone());
             } else {
                 plan.write.push(Write {
@@ -230,12 +239,10 @@ impl Planner {
         }
         let found = self.read(handle, path, &stat)?;
         if let Some(found) = found.as_ref().filter(|found| found.content == wanted) {
-            plan.keep.push(IndexEntry::new(
-                path.to_owned(),
-                found.stat,
-                wanted,
-                found.seen,
-            ));
+            plan.keep.push(IndexEntry {
+                path: path.to_owned(),
+                known: Known::new(found.stat, wanted, found.seen),
+            });
             return Ok(());
         }
         let ours = match &found {
@@ -245,7 +252,7 @@ impl Planner {
             Some(found)
                 if entry
                     .as_ref()
-                    .is_some_and(|entry| entry.content() == found.content) =>
+                    .is_some_and(|entry| entry.known.content() == found.content) =>
             {
                 true
             }
@@ -286,9 +293,28 @@ impl Planner {
         false
     }
 
+    /// Whether what is at `path` was left by an interrupted checkout.
+    async fn left_behind(&self, path: &str) -> Result<bool, FolderError> {
+        let (folder, name) = split(path);
+        let (Some(root), true) = (&self.root, self.pending.contains_key(path)) else {
+            return Ok(false);
+        };
+        let Walked::Opened(handle) = root.walk(folder).map_err(|source| self.io(path, source))?
+        else {
+            return Ok(false);
+        };
+        let Some(stat) = handle.stat(name).map_err(|source| self.io(path, source))? else {
+            return Ok(false);
+        };
+        match self.read(&handle, path, &stat)? {
+            Some(found) => Ok(self.was_being_written(path, &found).await),
+            None => Ok(false),
+        }
+    }
+
     /// A folder is where a file is needed: whatever an earlier checkout wrote in it is dealt with
     /// as items of their own; the rest is the user's.
-    fn folder_in_the_way(
+    async fn folder_in_the_way(
         &self,
         plan: &mut Plan,
         handle: &Handle,
@@ -306,9 +332,10 @@ impl Planner {
                 let below = super::scan::join(&at, &name);
                 match folder.folder(&name) {
                     Ok(handle) => stack.push((handle, below)),
-                    Err(_) if self.index.get(&below).is_some() => {}
                     Err(_) => {
-                        if !self.force {
+                        let ours =
+                            self.index.get(&below).is_some() || self.left_behind(&below).await?;
+                        if !ours && !self.force {
                             let reason =
                                 "not written by a checkout, in a folder where a file is needed";
                             plan.in_the_way.push(InTheWay {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use rustix::fs::FileType;
 
 use super::handle::Handle;
-use super::ignored::Rules;
+use super::ignored::{IGNORE_FILE, Rules};
 use super::stat::Fingerprint;
 use crate::limits;
 use crate::name::{BookPath, EntryName};
@@ -186,13 +186,18 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
     if job.name.is_some() && skip.is_some_and(|skip| is_same(&found.handle, skip)) {
         return Ok(found);
     }
-    found.rules = job.rules.enter(&found.handle, &job.path)?;
+    let mut entries = Vec::new();
     for entry in found.handle.entries()? {
         let entry = entry?;
-        let raw = entry.file_name();
-        if raw == c"." || raw == c".." {
-            continue;
+        if entry.file_name() != c"." && entry.file_name() != c".." {
+            entries.push(entry);
         }
+    }
+    if entries.iter().any(|entry| entry.file_name() == IGNORE_FILE) {
+        found.rules = job.rules.enter(&found.handle, &job.path)?;
+    }
+    for entry in entries {
+        let raw = entry.file_name();
         let Ok(text) = raw.to_str() else {
             let path = join(&job.path, &raw.to_string_lossy());
             found.faults.push(PathFault {
@@ -255,11 +260,7 @@ fn check(
     }
 }
 
-#[expect(
-    clippy::unnecessary_cast,
-    clippy::cast_sign_loss,
-    reason = "types differ between systems"
-)]
+#[expect(clippy::unnecessary_cast, reason = "types differ between systems")]
 fn is_same(handle: &Handle, skip: (u64, u64)) -> bool {
     handle
         .stat_self()
@@ -268,9 +269,11 @@ fn is_same(handle: &Handle, skip: (u64, u64)) -> bool {
 
 /// The path of `name` in the folder at `path`.
 pub(super) fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}/{name}")
+    let mut joined = String::with_capacity(path.len() + 1 + name.len());
+    if !path.is_empty() {
+        joined.push_str(path);
+        joined.push('/');
     }
+    joined.push_str(name);
+    joined
 }

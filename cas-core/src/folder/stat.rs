@@ -22,7 +22,7 @@ pub(super) struct Fingerprint {
 impl Fingerprint {
     #[expect(
         clippy::unnecessary_cast,
-        clippy::cast_lossless,
+        clippy::cast_possible_wrap,
         reason = "types differ between systems"
     )]
     pub(super) fn new(stat: &Stat) -> Self {

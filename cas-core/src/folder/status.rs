@@ -134,8 +134,8 @@ fn is_same(
     kind: crate::object::EntryKind,
     stat: &super::stat::Fingerprint,
 ) -> bool {
-    entry.proves(stat)
+    entry.known.proves(stat)
         || !kind.is_tree()
             && read_file(root, &entry.path, kind)
-                .is_ok_and(|found| found.content == entry.content())
+                .is_ok_and(|found| found.content == entry.known.content())
 }

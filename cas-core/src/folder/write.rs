@@ -129,9 +129,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Removes files, and the folders that become empty by it.
-    pub(super) fn remove(&self, paths: &[String]) -> Result<(), FolderError> {
-        let mut folders = BTreeSet::new();
+    /// Removes files, and the folders that become empty by it or are in `prune` and empty.
+    pub(super) fn remove(
+        &self,
+        paths: &[String],
+        prune: &BTreeSet<String>,
+    ) -> Result<(), FolderError> {
+        let mut folders: BTreeSet<&str> = prune.iter().map(String::as_str).collect();
         for path in paths {
             let (folder, name) = split(path);
             if let Walked::Opened(handle) = self.walk(folder)? {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::NameError;
+use super::entry::is_ignorable;
 use crate::limits;
 
 /// Who did it: a person, an agent or a build. Never empty, never `system`.
@@ -23,8 +24,8 @@ impl Actor {
         if text.is_empty() || text.len() > limits::ACTOR_BYTES {
             return fail("an actor has 1 to 255 bytes");
         }
-        if text.chars().any(char::is_control) {
-            return fail("an actor has no control characters");
+        if text.chars().any(|c| c.is_control() || is_ignorable(c)) {
+            return fail("an actor has no control characters and none that cannot be seen");
         }
         if text.trim() != text {
             return fail("an actor does not begin or end with white space");
@@ -171,6 +172,8 @@ mod tests {
             " ada",
             "ada ",
             "a\nb",
+            "\u{200b}",
+            "system\u{200b}",
             &"x".repeat(256),
         ] {
             assert!(Actor::parse(bad).is_err(), "{bad:?}");

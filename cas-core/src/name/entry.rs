@@ -60,12 +60,13 @@ impl Borrow<str> for EntryName {
 }
 
 /// Two names of one folder with equal keys are one file on a disk that ignores case or
-/// normalisation: Unicode's canonical caseless match (The Unicode Standard, D145).
+/// normalisation: Unicode's canonical caseless match (The Unicode Standard, D145), without the
+/// code points that HFS+ does not look at.
 pub fn collision_key(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }
-    let decomposed: String = name.nfd().collect();
+    let decomposed: String = name.chars().filter(|c| !is_ignorable(*c)).nfd().collect();
     unicase::UniCase::unicode(decomposed)
         .to_folded_case()
         .nfd()
@@ -142,20 +143,19 @@ fn is_reserved(name: &str) -> bool {
         return false;
     }
     let visible: String = name.chars().filter(|c| !is_ignorable(*c)).collect();
-    let folded = collision_key(&visible);
     // Some upper-case tables map ı to I and ſ to S, which folding does not.
-    let raised = visible.to_uppercase();
-    if matches!(folded.as_str(), ".git" | ".cas") || matches!(raised.as_str(), ".GIT" | ".CAS") {
-        return true;
-    }
-    let short = folded
-        .strip_prefix("git~")
-        .or_else(|| folded.strip_prefix("cas~"));
-    short.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+    let raised = visible.to_uppercase().to_ascii_lowercase();
+    [collision_key(&visible), raised].iter().any(|form| {
+        let short = form
+            .strip_prefix("git~")
+            .or_else(|| form.strip_prefix("cas~"));
+        let is_number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+        matches!(form.as_str(), ".git" | ".cas") || short.is_some_and(is_number)
+    })
 }
 
 /// Unicode's `Default_Ignorable_Code_Point`: HFS+ and some tools read names without them.
-fn is_ignorable(c: char) -> bool {
+pub(super) fn is_ignorable(c: char) -> bool {
     matches!(u32::from(c),
         0x00AD | 0x034F | 0x061C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F
         | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F
@@ -237,6 +237,7 @@ mod tests {
             ".g\u{131}t",
             ".ca\u{17f}",
             "gi\u{ad}t~1",
+            "g\u{131}t~1",
         ] {
             assert!(EntryName::parse(bad).is_err(), "{bad:?}");
         }
@@ -247,6 +248,7 @@ mod tests {
         assert_eq!(collision_key("README.md"), collision_key("readme.MD"));
         assert_eq!(collision_key("Straße"), collision_key("STRASSE"));
         assert_eq!(collision_key("É"), collision_key("e\u{301}"));
+        assert_eq!(collision_key("a\u{200d}b"), collision_key("AB"));
         assert_ne!(collision_key("a"), collision_key("b"));
     }
 }

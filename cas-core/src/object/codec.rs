@@ -47,6 +47,10 @@ pub enum DecodeError {
 }
 
 /// The canonical bytes of `value`.
+///
+/// # Panics
+///
+/// Never for the values of this crate, which are arrays and scalars: those always encode.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     serde_cbor::to_vec(value).expect("values of arrays and scalars always encode")
 }
@@ -71,8 +75,51 @@ pub fn decode<T: Serialize + DeserializeOwned>(
     Ok(value)
 }
 
+/// Reads `bytes` as a `T` whose first field is the format version `known`.
+///
+/// Another version is refused by its number alone, whatever follows it, so that the error says
+/// what is the matter.
+pub fn decode_version<T: Serialize + DeserializeOwned>(
+    bytes: &[u8],
+    limit: usize,
+    known: u64,
+) -> Result<T, DecodeError> {
+    if let Some(found) = leading_version(bytes) {
+        check_version(found, known)?;
+    }
+    decode(bytes, limit)
+}
+
+/// The number at the start of an array, if `bytes` begin so.
+fn leading_version(bytes: &[u8]) -> Option<u64> {
+    let (array, rest) = head(bytes)?;
+    let (number, _) = head(rest)?;
+    (array.0 == 4 && number.0 == 0).then_some(number.1)
+}
+
+/// Major type and argument of the first CBOR item (RFC 8949 section 3), and what follows them.
+fn head(bytes: &[u8]) -> Option<((u8, u64), &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let (major, info) = (first >> 5, first & 0x1f);
+    let width = match info {
+        0..=23 => return Some(((major, u64::from(info)), rest)),
+        24..=27 => 1_usize << (info - 24),
+        _ => return None,
+    };
+    let (argument, rest) = rest.split_at_checked(width)?;
+    Some((
+        (
+            major,
+            argument
+                .iter()
+                .fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
+        ),
+        rest,
+    ))
+}
+
 /// Refuses a format version other than the one known here.
-pub fn check_version(found: u64, known: u64) -> Result<(), DecodeError> {
+fn check_version(found: u64, known: u64) -> Result<(), DecodeError> {
     if found == known {
         Ok(())
     } else {
@@ -120,6 +167,25 @@ mod tests {
         ] {
             assert!(decode::<Pair>(bad, 100).is_err(), "{bad:02x?}");
         }
+    }
+
+    #[test]
+    fn another_version_is_named_whatever_its_shape() {
+        for (version, bytes) in [
+            (2, encode(&(2_u64, "other", "shape"))),
+            (300, encode(&(300_u64,))),
+            (1 << 40, encode(&(1_u64 << 40, 1_u64))),
+        ] {
+            let error = decode_version::<(u64, String)>(&bytes, 100, 1).unwrap_err();
+            assert_eq!(
+                error,
+                DecodeError::UnknownVersion {
+                    found: version,
+                    known: 1
+                }
+            );
+        }
+        assert!(decode_version::<(u64, String)>(&encode(&(1_u64, "a")), 100, 1).is_ok());
     }
 
     #[test]

@@ -79,9 +79,8 @@ impl Commit {
 
     /// Reads the canonical encoding.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (version, tree, parents, author, committed_at, message, metadata): Wire =
-            codec::decode(bytes, limits::COMMIT_BYTES)?;
-        codec::check_version(version, VERSION)?;
+        let (_, tree, parents, author, committed_at, message, metadata): Wire =
+            codec::decode_version(bytes, limits::COMMIT_BYTES, VERSION)?;
         let author = Actor::parse(&author)?;
         let metadata = metadata.check()?;
         let commit = Self {

@@ -72,11 +72,13 @@ pub enum TreeError {
         /// Pairs of names; the first sorts before the second.
         Vec<(EntryName, EntryName)>,
     ),
-    /// Totals beyond what a number holds, or a blob over the limit.
-    #[error("the size of {name:?} is over the limit")]
-    Size {
+    /// An entry whose size or count cannot be.
+    #[error("{name:?}: {rule}", name = name.as_str())]
+    Entry {
         /// The entry.
         name: EntryName,
+        /// The rule that it breaks.
+        rule: &'static str,
     },
 }
 
@@ -228,8 +230,8 @@ impl Tree {
     /// Reads the canonical encoding, leaving out entries whose names break a rule and returning
     /// those faults, so that a caller can list every one before refusing the tree.
     pub fn decode_with_faults(bytes: &[u8]) -> Result<(Self, Vec<DecodeError>), DecodeError> {
-        let (version, wire): (u64, Vec<WireEntry>) = codec::decode(bytes, limits::TREE_BYTES)?;
-        codec::check_version(version, VERSION)?;
+        let (_, wire): (u64, Vec<WireEntry>) =
+            codec::decode_version(bytes, limits::TREE_BYTES, VERSION)?;
         if !wire.is_sorted_by(|a, b| a.name.as_bytes() < b.name.as_bytes()) {
             return Err(DecodeError::Rule(
                 "tree entries are not sorted and unique".to_owned(),
@@ -248,12 +250,6 @@ impl Tree {
                     entry.name
                 )));
             };
-            if !kind.is_tree() && entry.files != 1 {
-                return Err(DecodeError::Rule(format!(
-                    "{:?} is a file but counts as {}",
-                    entry.name, entry.files
-                )));
-            }
             match name {
                 Ok(name) => {
                     let totals = Totals {
@@ -273,7 +269,7 @@ impl Tree {
         match check(&entries) {
             Ok(()) => {}
             Err(error @ TreeError::Collisions(_)) => {
-                faults.push(DecodeError::Rule(error.to_string()))
+                faults.push(DecodeError::Rule(error.to_string()));
             }
             Err(error) => return Err(DecodeError::Rule(error.to_string())),
         }
@@ -340,11 +336,14 @@ impl Tree {
         Ok(Self { entries })
     }
 
-    /// The tree of `entries` in any order; a later entry replaces an earlier one of its name.
+    /// The tree of `entries` in any order; of two with one name, the later is taken.
     pub fn from_entries(entries: impl IntoIterator<Item = Entry>) -> Result<Self, TreeError> {
-        let mut builder = TreeBuilder::new();
-        entries.into_iter().for_each(|entry| builder.insert(entry));
-        builder.build()
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        // A stable sort in reverse, so that of equal names the last comes first and is kept.
+        entries.reverse();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.dedup_by(|later, kept| later.name == kept.name);
+        Self::from_sorted(entries)
     }
 }
 
@@ -387,21 +386,36 @@ fn check(entries: &[Entry]) -> Result<(), TreeError> {
     }
     let mut totals = Totals::default();
     for entry in entries {
-        let small = entry.kind.is_tree() || entry.totals.size <= limits::BLOB_BYTES;
-        match totals.checked_add(entry.totals).filter(|_| small) {
-            Some(sum) => totals = sum,
-            None => {
-                return Err(TreeError::Size {
-                    name: entry.name.clone(),
-                });
-            }
+        let fault = |rule| TreeError::Entry {
+            name: entry.name.clone(),
+            rule,
+        };
+        if let Some(rule) = broken_rule(entry) {
+            return Err(fault(rule));
         }
+        let sum = totals.checked_add(entry.totals);
+        totals = sum.ok_or_else(|| fault("the totals are more than a number holds"))?;
     }
     let collisions = collisions(entries.iter().map(|entry| &entry.name));
     if collisions.is_empty() {
         Ok(())
     } else {
         Err(TreeError::Collisions(collisions))
+    }
+}
+
+/// The rule about sizes and counts that an entry breaks, if any.
+fn broken_rule(entry: &Entry) -> Option<&'static str> {
+    let Totals { size, files } = entry.totals;
+    match entry.kind {
+        EntryKind::Tree if files == 0 => Some("a folder without files is left out"),
+        EntryKind::Tree => None,
+        _ if files != 1 => Some("a file counts as one"),
+        EntryKind::Symlink if !(1..=limits::SYMLINK_BYTES as u64).contains(&size) => {
+            Some("a symlink's target has 1 to 4095 bytes")
+        }
+        _ if size > limits::BLOB_BYTES => Some("a file has at most 2^40 bytes"),
+        _ => None,
     }
 }
 

@@ -85,9 +85,9 @@ impl RefEntry {
 
     /// Reads the canonical encoding.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let wire: Wire = codec::decode(bytes, limits::ENTRY_BYTES)?;
+        let wire: Wire = codec::decode_version(bytes, limits::ENTRY_BYTES, VERSION)?;
         let (
-            version,
+            _,
             book,
             name,
             seq,
@@ -100,11 +100,10 @@ impl RefEntry {
             request_id,
             metadata,
         ) = wire;
-        codec::check_version(version, VERSION)?;
         let metadata = metadata.check()?;
         check_message(&message, limits::ENTRY_MESSAGE_BYTES)?;
-        if seq == 0 || (seq == 1) != previous.is_none() {
-            let rule = "positions count from 1, and only the first entry has none before it";
+        if !(1..=limits::SEQ_MAX).contains(&seq) || (seq == 1) != previous.is_none() {
+            let rule = "positions are 1 to 2^53 - 1, and only the first has no entry before it";
             return Err(DecodeError::Rule(rule.to_owned()));
         }
         Ok(Self {

@@ -92,7 +92,12 @@ impl RefLog {
         for look in 0..LOOKS {
             match self.entry(&entry.book, &entry.name, entry.seq).await {
                 Ok(Some(found)) if found.entry.request_id == entry.request_id => {
-                    return Ok(Attempt::Won(found));
+                    // On a folder the only failure that leaves the entry in place is that of making
+                    // it durable: it is there, but a power cut may take it back.
+                    return match (last, self.bucket.as_local()) {
+                        (Some(source), Some(_)) => Err(fate_unknown(update, source)),
+                        _ => Ok(Attempt::Won(found)),
+                    };
                 }
                 Ok(Some(found)) => return Ok(Attempt::Lost(found)),
                 // Nothing there after a refusal: nobody wrote it. Nothing there after an error:
@@ -119,15 +124,6 @@ impl RefLog {
     fn is_over(&self, error: &StoreError) -> bool {
         self.bucket.as_local().is_some() || error.kind() != ErrorKind::Unavailable
     }
-
-    fn damaged(&self, book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefError {
-        RefError::Damaged {
-            book: book.clone(),
-            name: name.clone(),
-            seq,
-            source,
-        }
-    }
 }
 
 #[async_trait]
@@ -136,18 +132,19 @@ impl Refs for RefLog {
         let Some(key) = self.bucket.first_below(&layout::log(book, name)).await? else {
             return Ok(None);
         };
-        let Some(seq) = layout::slot_seq(&key) else {
+        // Listing the log of a bucket lists folders below it as well: only a slot of this very log
+        // tells its head.
+        let seq = layout::slot_seq(&key).filter(|seq| layout::slot(book, name, *seq) == key);
+        let Some(seq) = seq else {
             return Err(RefError::UnknownKey {
                 key: key.to_string(),
             });
         };
-        match self.entry(book, name, seq).await? {
-            Some(entry) => Ok(Some(entry)),
-            None => {
-                let source = DecodeError::Rule("it is listed but cannot be read".to_owned());
-                Err(self.damaged(book, name, seq, source))
-            }
-        }
+        let found = self.entry(book, name, seq).await?;
+        let gone = || DecodeError::Rule("it is listed but cannot be read".to_owned());
+        found
+            .ok_or_else(|| damaged(book, name, seq, gone()))
+            .map(Some)
     }
 
     async fn entry(
@@ -170,12 +167,12 @@ impl Refs for RefLog {
                 })
             }
         };
-        let found = found.map_err(|source| self.damaged(book, name, seq, source))?;
+        let found = found.map_err(|source| damaged(book, name, seq, source))?;
         let entry = &found.entry;
         if entry.book != *book || entry.name != *name || entry.seq != seq {
             let place = format!("{}@{}#{}", entry.book, entry.name, entry.seq);
             let source = DecodeError::Rule(format!("it belongs at {place}"));
-            return Err(self.damaged(book, name, seq, source));
+            return Err(damaged(book, name, seq, source));
         }
         Ok(Some(found))
     }
@@ -301,6 +298,15 @@ pub(crate) async fn earlier_try(
         Ok(entry.filter(|entry| entry.entry.request_id == *request))
     }));
     found.try_next().await
+}
+
+fn damaged(book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefError {
+    RefError::Damaged {
+        book: book.clone(),
+        name: name.clone(),
+        seq,
+        source,
+    }
 }
 
 /// The error after a put that may have landed or may still.

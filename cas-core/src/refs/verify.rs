@@ -5,6 +5,9 @@ use crate::name::{BookId, CommitId, EntryId, RefName};
 use crate::object::Kind;
 use crate::store::{Store, StoreError};
 
+/// How many faults are told. A log may claim to have 2^53 entries, all of them missing.
+const FAULTS: usize = 1_000;
+
 /// What a verified log looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogReport {
@@ -48,6 +51,11 @@ pub async fn verify_log(
     report.entries = newest;
     let mut before: Option<LogEntry> = None;
     for seq in 1..=newest {
+        if report.faults.len() >= FAULTS {
+            let reason = format!("{FAULTS} faults so far: the rest of the log was not looked at");
+            report.faults.push(LogFault { seq, reason });
+            break;
+        }
         let mut fault = |reason: String| report.faults.push(LogFault { seq, reason });
         let found = match store.refs().entry(book, name, seq).await {
             Ok(Some(found)) => found,
@@ -71,6 +79,9 @@ pub async fn verify_log(
                 fault("the entry is older than the one before it".to_owned());
             }
         }
+        if let Some(reason) = check_tag(name, &found) {
+            fault(reason.to_owned());
+        }
         if let Some(reason) = check_target(store, found.entry.target).await? {
             fault(reason);
         }
@@ -78,6 +89,16 @@ pub async fn verify_log(
         before = Some(found);
     }
     Ok(report)
+}
+
+/// A tag is created, perhaps deleted, and that is all.
+fn check_tag(name: &RefName, found: &LogEntry) -> Option<&'static str> {
+    let right = match found.entry.seq {
+        1 => found.entry.target.is_some(),
+        2 => found.entry.target.is_none(),
+        _ => false,
+    };
+    (name.is_tag() && !right).then_some("a tag moved")
 }
 
 /// What is wrong with the commit that an entry points at.

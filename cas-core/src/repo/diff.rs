@@ -176,16 +176,18 @@ fn found_side(found: Option<&Found>) -> Option<Side> {
 fn pair_renames(changes: &mut Vec<Change>) {
     let mut removed: BTreeMap<(BlobId, EntryKind), Vec<BookPath>> = BTreeMap::new();
     for change in changes.iter() {
-        if let (ChangeStatus::Removed, Some(old)) = (change.status, change.old) {
-            if old.size > 0 {
-                removed
-                    .entry((old.id, old.kind))
-                    .or_default()
-                    .push(change.path.clone());
-            }
+        if let (ChangeStatus::Removed, Some(old)) = (change.status, change.old)
+            && old.size > 0
+        {
+            removed
+                .entry((old.id, old.kind))
+                .or_default()
+                .push(change.path.clone());
         }
     }
-    removed.values_mut().for_each(|paths| paths.sort_unstable());
+    for paths in removed.values_mut() {
+        paths.sort_unstable();
+    }
     let mut added: Vec<_> = (0..changes.len())
         .filter(|at| changes[*at].status == ChangeStatus::Added)
         .collect();

@@ -66,6 +66,8 @@ pub struct EditResult {
     pub old: Option<BlobId>,
     /// The file's id after; none if nothing or a folder is there.
     pub new: Option<BlobId>,
+    /// Where it is now, if it was moved.
+    pub to: Option<BookPath>,
 }
 
 /// What happened to a path.
@@ -242,13 +244,17 @@ impl Repository {
     ) -> Result<EditResult, RepoError> {
         let path = &edit.path;
         let before = editor.get(path).await?;
-        check(path, &edit.precondition, before.as_ref())?;
+        // What is gone already is as wanted, whatever was expected of it.
+        if !(before.is_none() && matches!(edit.edit, Edit::Remove { .. })) {
+            check(path, &edit.precondition, before.as_ref())?;
+        }
         let old = before.as_ref().and_then(Entry::blob_id);
         let result = |outcome, new| EditResult {
             path: path.clone(),
             outcome,
             old,
             new,
+            to: None,
         };
         match &edit.edit {
             Edit::Put(content) => self.put(editor, edit, content, before).await,
@@ -267,7 +273,10 @@ impl Repository {
                     return Err(RepoError::NoPath { path: path.clone() });
                 };
                 self.move_to(editor, path, to, before).await?;
-                Ok(result(EditOutcome::Moved, old))
+                Ok(EditResult {
+                    to: Some(to.clone()),
+                    ..result(EditOutcome::Moved, old)
+                })
             }
         }
     }
@@ -319,6 +328,7 @@ impl Repository {
             outcome,
             old,
             new: Some(id),
+            to: None,
         })
     }
 

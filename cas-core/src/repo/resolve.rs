@@ -116,6 +116,11 @@ impl Repository {
         })
     }
 
+    /// The error for a ref that is not there.
+    pub async fn missing_ref(&self, book: &BookId, name: &RefName) -> RepoError {
+        self.no_ref(book, name).await.unwrap_or_else(|error| error)
+    }
+
     /// Whether the book or only the ref is missing.
     pub(crate) async fn no_ref(
         &self,

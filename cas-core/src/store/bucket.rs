@@ -83,7 +83,7 @@ impl Bucket {
             // Read here and now: a hop to another thread costs several times the read.
             GetResultPayload::File(file, _) => {
                 let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
-                let read = file.take(limit + 1).read_to_end(&mut bytes);
+                let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
                 read.map_err(StoreError::io(format!("read {key}")))?;
                 bytes.into()
             }
@@ -232,7 +232,7 @@ impl Bucket {
             let name = local
                 .first_below(folder)
                 .map_err(StoreError::io(format!("list {folder}")))?;
-            return Ok(name.map(|name| Key::from_iter(folder.parts().chain([name.into()]))));
+            return Ok(name.map(|name| folder.parts().chain([name.into()]).collect()));
         }
         let mut keys = self.store.list(Some(folder));
         match keys.next().await {

@@ -138,7 +138,7 @@ impl StoreError {
 
     pub(crate) fn backend(
         action: &'static str,
-        key: impl ToString,
+        key: &(impl ToString + ?Sized),
     ) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.to_string();
         move |source| Self::Backend {

@@ -12,6 +12,7 @@
 
 use object_store::path::Path as Key;
 
+use crate::limits;
 use crate::name::{BookId, Hash, RefName};
 use crate::object::Kind;
 
@@ -80,7 +81,7 @@ pub fn slot_seq(at: &Key) -> Option<u64> {
         return None;
     }
     let seq = u64::MAX - u64::from_str_radix(slot, 16).ok()?;
-    (seq > 0).then_some(seq)
+    (1..=limits::SEQ_MAX).contains(&seq).then_some(seq)
 }
 
 /// Keys are made of checked names only, so they are always valid.

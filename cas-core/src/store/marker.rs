@@ -34,26 +34,14 @@ impl Marker {
     /// Reads the canonical encoding. A newer version is refused by its number alone, whatever
     /// follows it.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        if let Some(found) = leading_version(bytes) {
-            codec::check_version(found, VERSION)?;
-        }
-        let (version, hash, created_at): (u64, String, Timestamp) =
-            codec::decode(bytes, limits::MARKER_BYTES)?;
-        codec::check_version(version, VERSION)?;
+        let (_, hash, created_at): (u64, String, Timestamp) =
+            codec::decode_version(bytes, limits::MARKER_BYTES, VERSION)?;
         if hash != HASH {
             return Err(DecodeError::Rule(format!(
                 "objects are named by {hash:?}, not {HASH:?}"
             )));
         }
         Ok(Self { created_at })
-    }
-}
-
-/// The small number at the start of an array, if `bytes` begin so.
-fn leading_version(bytes: &[u8]) -> Option<u64> {
-    match bytes {
-        [array, version, ..] if array >> 5 == 4 && *version < 24 => Some(u64::from(*version)),
-        _ => None,
     }
 }
 

@@ -19,6 +19,11 @@ pub struct ByteStream {
 }
 
 impl ByteStream {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, StoreError>> {
+        self.pieces.next().await
+    }
+
     /// The rest of a file, said to have `size` bytes; `what` names it in errors.
     pub(crate) fn from_file(file: std::fs::File, size: u64, what: &str) -> Self {
         let pieces = FilePieces::new(file, format!("read {what}"));

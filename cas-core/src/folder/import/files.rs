@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::io;
 use crate::folder::FolderError;
 use crate::folder::handle::Handle;
-use crate::folder::index::IndexEntry;
+use crate::folder::index::Known;
 use crate::folder::progress::{Progress, Step};
 use crate::folder::read::{Data, ReadFault, ReadFile, read_file};
 use crate::folder::scan::Scan;
@@ -19,7 +19,7 @@ use crate::repo::{PathFault, Side, for_each};
 use crate::store::{ByteStream, Session, StoreError};
 
 /// What is known of each file, by its place in the scan: its folder and its position there.
-pub(super) type Settled = Vec<Vec<Option<IndexEntry>>>;
+pub(super) type Settled = Vec<Vec<Option<Known>>>;
 
 /// What all workers of one import share.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ struct Job {
     path: String,
     kind: EntryKind,
     /// What the index remembers, if that is still true.
-    recalled: Option<IndexEntry>,
+    recalled: Option<Known>,
 }
 
 impl Work {
@@ -88,11 +88,8 @@ impl Work {
         let mut todo = Vec::new();
         for (at, folder) in scan.folders.iter().enumerate() {
             for (nth, file) in folder.files.iter().enumerate() {
-                let recalled = settled[at][nth].clone();
-                if recalled
-                    .as_ref()
-                    .is_none_or(|entry| !self.is_vouched(entry.id().hash()))
-                {
+                let recalled = settled[at][nth];
+                if recalled.is_none_or(|known| !self.is_vouched(known.content().id.hash())) {
                     let path = folder.join(file.name.as_str());
                     todo.push(Job {
                         place: (at, nth),
@@ -118,11 +115,11 @@ impl Work {
         let mut fresh = Vec::new();
         for ((at, nth), found) in done.await? {
             match found {
-                Ok(entry) => {
-                    if !entry.is_settled() {
+                Ok(known) => {
+                    if !known.is_settled() {
                         fresh.push((at, nth));
                     }
-                    settled[at][nth] = Some(entry);
+                    settled[at][nth] = Some(known);
                 }
                 Err(fault) => faults.push(fault),
             }
@@ -134,7 +131,7 @@ impl Work {
             });
         }
         if self.session.is_some() && !fresh.is_empty() {
-            self.look_again(settled, &fresh).await;
+            self.look_again(scan, settled, &fresh).await;
         }
         Ok(())
     }
@@ -143,19 +140,20 @@ impl Work {
     ///
     /// A file that no book can hold, or that cannot be read, is the inner error: all of those are
     /// told together.
-    async fn file(&self, job: Job) -> Result<Result<IndexEntry, PathFault>, FolderError> {
+    async fn file(&self, job: Job) -> Result<Result<Known, PathFault>, FolderError> {
         let Job {
             path,
             kind,
             recalled,
             ..
         } = job;
-        if let Some(entry) = recalled {
+        if let Some(known) = recalled {
             let Some(session) = &self.session else {
-                return Ok(Ok(entry));
+                return Ok(Ok(known));
             };
-            if session.contains_blob(entry.id(), entry.size).await? {
-                return Ok(Ok(entry));
+            let content = known.content();
+            if session.contains_blob(content.id, content.size).await? {
+                return Ok(Ok(known));
             }
         }
         let found = match read_file(&self.root, &path, kind) {
@@ -189,7 +187,7 @@ impl Work {
         if !self.is_vouched(content.id.hash()) {
             self.put(&path, content, data).await?;
         }
-        Ok(Ok(IndexEntry::new(path, stat, content, seen)))
+        Ok(Ok(Known::new(stat, content, seen)))
     }
 
     async fn put(&self, path: &str, content: Side, data: Data) -> Result<(), FolderError> {
@@ -216,17 +214,19 @@ impl Work {
 
     /// Reads those files again whose status could not prove their content, because they had
     /// changed in the very moment they were read, so that the next import need not.
-    async fn look_again(&self, settled: &mut Settled, fresh: &[(usize, usize)]) {
+    async fn look_again(&self, scan: &Scan, settled: &mut Settled, fresh: &[(usize, usize)]) {
         Tick::pass().await;
         for (at, nth) in fresh {
-            let Some(entry) = &mut settled[*at][*nth] else {
+            let Some(known) = &mut settled[*at][*nth] else {
                 continue;
             };
-            let Ok(found) = read_file(&self.root, &entry.path, entry.kind()) else {
+            let folder = &scan.folders[*at];
+            let path = folder.join(folder.files[*nth].name.as_str());
+            let Ok(found) = read_file(&self.root, &path, known.kind()) else {
                 continue;
             };
-            if found.content == entry.content() && found.stat == entry.stat {
-                *entry = IndexEntry::new(entry.path.clone(), found.stat, found.content, found.seen);
+            if found.content == known.content() && found.stat == known.stat {
+                *known = Known::new(found.stat, found.content, found.seen);
             }
         }
     }

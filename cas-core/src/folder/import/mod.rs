@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::FolderError;
 use super::ignored::Rules;
-use super::index::{Index, IndexEntry};
+use super::index::{Index, IndexEntry, Known};
 use super::progress::Progress;
 use super::scan::{Scan, scan};
 use crate::name::{BookPath, CommitId, Hash, Operation, TreeId};
@@ -121,12 +121,12 @@ impl Repository {
         let mut report = ImportReport::new(&present, &trees);
         (report.read, report.bytes_new) = work.counts();
         if report.mode != ImportMode::Unchanged {
-            report.count(&present.leaves, settled.iter().flatten().flatten());
+            report.count(&present.leaves, &scan, &settled);
             report.commit = self.write(&work, &trees, request, present.commit).await?;
         }
         if let Some(index) = options.index.as_deref().filter(|_| !options.dry_run) {
             // The version is made by now: failing to write a cache is not failing to import.
-            let _ = save(index, settled);
+            let _ = save(index, &scan, &settled);
         }
         Ok(report)
     }
@@ -232,23 +232,37 @@ impl ImportReport {
     }
 
     /// Counts how the folder's files differ from those of the present version.
-    fn count<'a>(&mut self, present: &[Leaf], files: impl Iterator<Item = &'a IndexEntry>) {
+    fn count(&mut self, present: &[Leaf], scan: &Scan, settled: &Settled) {
         let before: BTreeMap<&str, &Leaf> = present
             .iter()
             .map(|leaf| (leaf.path.as_str(), leaf))
             .collect();
         let mut met = 0;
-        for entry in files {
-            match before.get(entry.path.as_str()) {
+        for (path, known) in files(scan, settled) {
+            match before.get(path.as_str()) {
                 None => self.added += 1,
                 Some(leaf) => {
                     met += 1;
-                    self.changed += u64::from((leaf.id, leaf.kind) != (entry.id(), entry.kind()));
+                    let content = known.content();
+                    self.changed += u64::from((leaf.id, leaf.kind) != (content.id, content.kind));
                 }
             }
         }
         self.removed = before.len() as u64 - met;
     }
+}
+
+/// Every settled file with its path.
+fn files<'a>(scan: &'a Scan, settled: &'a Settled) -> impl Iterator<Item = (String, &'a Known)> {
+    scan.folders
+        .iter()
+        .zip(settled)
+        .flat_map(|(folder, settled)| {
+            let files = folder.files.iter().zip(settled);
+            files.filter_map(|(file, known)| {
+                Some((folder.join(file.name.as_str()), known.as_ref()?))
+            })
+        })
 }
 
 /// Lists the folder, refusing what no book can hold.
@@ -312,8 +326,8 @@ fn recall(scan: &Scan, options: &ImportOptions) -> Settled {
         .unwrap_or_default();
     let folders = scan.folders.iter().map(|folder| {
         let files = folder.files.iter().map(|file| {
-            let entry = index.get(&folder.join(file.name.as_str()))?;
-            (entry.proves(&file.stat) && entry.kind() == file.kind).then(|| entry.clone())
+            let known = index.get(&folder.join(file.name.as_str()))?.known;
+            (known.proves(&file.stat) && known.kind() == file.kind).then_some(known)
         });
         files.collect()
     });
@@ -321,12 +335,16 @@ fn recall(scan: &Scan, options: &ImportOptions) -> Settled {
 }
 
 /// Keeps what is known for the next import.
-fn save(path: &Path, settled: Settled) -> std::io::Result<()> {
-    let entries = settled.into_iter().flatten().flatten().collect();
+fn save(path: &Path, scan: &Scan, settled: &Settled) -> std::io::Result<()> {
+    let entries = files(scan, settled).map(|(path, known)| IndexEntry {
+        path,
+        known: *known,
+    });
+    let index = Index::new(None, entries.collect());
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut temp = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut temp, &Index::new(None, entries).encode()?)?;
+    std::io::Write::write_all(&mut temp, &index.encode()?)?;
     temp.persist(path)?;
     Ok(())
 }

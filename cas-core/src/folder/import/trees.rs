@@ -27,8 +27,8 @@ pub(super) fn build(path: &Path, scan: &Scan, settled: &Settled) -> Result<Trees
             .files
             .iter()
             .zip(settled)
-            .filter_map(|(file, entry)| {
-                let content = entry.as_ref()?.content();
+            .filter_map(|(file, known)| {
+                let content = known.as_ref()?.content();
                 Some(Entry::blob(
                     file.name.clone(),
                     content.kind,

@@ -68,10 +68,20 @@ impl LocalStore {
         })
     }
 
-    /// Opens the folder `root`, making it and its parents if they do not exist.
+    /// Opens the folder `root`, making it and its parents, durably, if they do not exist.
     pub fn create(root: &Path) -> std::io::Result<Self> {
-        std::fs::create_dir_all(root)?;
-        Self::open(root)
+        let root = std::path::absolute(root)?;
+        let missing: Vec<_> = root
+            .ancestors()
+            .take_while(|folder| !folder.exists())
+            .collect();
+        std::fs::create_dir_all(&root)?;
+        for folder in missing {
+            if let Some(above) = folder.parent() {
+                std::fs::File::open(above)?.sync_all()?;
+            }
+        }
+        Self::open(&root)
     }
 
     /// Whether the folder holds nothing but what this program may have left there.

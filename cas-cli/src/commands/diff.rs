@@ -1,0 +1,140 @@
+//! `cas diff`
+
+use cas_core::name::Revision;
+use cas_core::object::EntryKind;
+use cas_core::repo::{Change, ChangeStatus, Side};
+use clap::Args;
+use serde::Serialize;
+
+use super::patch::{self, FileDiff};
+use crate::args::FolderArg;
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Show how two versions differ
+///
+/// A file that went and one with the same content that came are shown as renamed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cas diff guide@main~1 guide                  What the last version changed
+  cas diff guide guide@users/ada ch1 --patch   ... line by line, in one folder
+  cas diff guide@tags/v1 guide --stat          ... how much")]
+pub(crate) struct Diff {
+    /// The version before
+    #[arg(value_name = "REV")]
+    old: Revision,
+    /// The version after
+    #[arg(value_name = "REV")]
+    new: Revision,
+    /// Only this file or folder
+    #[arg(default_value = ".", hide_default_value = true)]
+    path: FolderArg,
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Form {
+    /// How many lines came and went in each file
+    #[arg(long)]
+    stat: bool,
+    /// A letter and the path of each file: A added, M changed, D removed, R renamed [default]
+    #[arg(long)]
+    name_status: bool,
+    /// The lines that differ
+    #[arg(long)]
+    patch: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct View {
+    path: String,
+    status: ChangeStatus,
+    from: Option<String>,
+    old: Option<SideView>,
+    new: Option<SideView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<patch::Lines>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SideView {
+    kind: EntryKind,
+    id: String,
+    size: u64,
+}
+
+impl Diff {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
+        let old = context.repo.resolve(&self.old).await?;
+        let new = context.repo.resolve(&self.new).await?;
+        let changes = context
+            .repo
+            .diff(old.commit.tree, new.commit.tree, &self.path.0)
+            .await?;
+        let mut files = Vec::with_capacity(changes.len());
+        for change in &changes {
+            let wanted = self.form.stat || self.form.patch;
+            files.push(if wanted {
+                Some(patch::compare(context, change).await?)
+            } else {
+                None
+            });
+        }
+        let views: Vec<_> = changes
+            .iter()
+            .zip(&files)
+            .map(|(change, file)| self.view(change, file.as_ref()))
+            .collect();
+        context.output.answer(&views, |out| {
+            if self.form.stat {
+                return patch::write_stat(out, &changes, &files);
+            }
+            for (change, file) in changes.iter().zip(&files) {
+                match file {
+                    Some(file) => out.write_all(file.patch(change).as_bytes())?,
+                    None => writeln!(out, "{}", name_status(change))?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn view(&self, change: &Change, file: Option<&FileDiff>) -> View {
+        let side = |side: &Side| SideView {
+            kind: side.kind,
+            id: side.id.to_string(),
+            size: side.size,
+        };
+        View {
+            path: change.path.to_string(),
+            status: change.status,
+            from: change.from.as_ref().map(ToString::to_string),
+            old: change.old.as_ref().map(side),
+            new: change.new.as_ref().map(side),
+            lines: file.and_then(FileDiff::lines),
+            patch: file
+                .filter(|_| self.form.patch)
+                .map(|file| file.patch(change)),
+        }
+    }
+}
+
+fn name_status(change: &Change) -> String {
+    let path = &change.path;
+    match (change.status, &change.from) {
+        (ChangeStatus::Added, _) => format!("A  {path}"),
+        (ChangeStatus::Changed, _) => format!("M  {path}"),
+        (ChangeStatus::Removed, _) => format!("D  {path}"),
+        (ChangeStatus::Renamed, from) => {
+            format!(
+                "R  {} -> {path}",
+                from.as_ref().map(ToString::to_string).unwrap_or_default()
+            )
+        }
+    }
+}

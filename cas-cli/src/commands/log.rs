@@ -1,0 +1,53 @@
+//! `cas log`
+
+use cas_core::name::Revision;
+use clap::Args;
+
+use super::view::{CommitView, write_commit};
+use crate::args::FolderArg;
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// Show the versions that a version comes from
+///
+/// With PATH, only those in which that file or folder changed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cas log guide                 Every version, newest first
+  cas log guide ch1/lesson.md   Those in which one lesson changed
+  cas log guide@main -n 1 --json")]
+pub(crate) struct Log {
+    /// The version to begin with
+    #[arg(value_name = "REV")]
+    revision: Revision,
+    /// A file or folder
+    #[arg(default_value = ".", hide_default_value = true)]
+    path: FolderArg,
+    /// At most so many
+    #[arg(short = 'n', long, value_name = "N")]
+    number: Option<usize>,
+}
+
+impl Log {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
+        let version = context.repo.resolve(&self.revision).await?;
+        let items = context
+            .repo
+            .history(version.id, &self.path.0, self.number.unwrap_or(usize::MAX))
+            .await?;
+        let view: Vec<_> = items
+            .iter()
+            .map(|item| CommitView::new(item.id, &item.commit))
+            .collect();
+        context.output.answer(&view, |out| {
+            for (nth, item) in items.iter().enumerate() {
+                if nth > 0 {
+                    writeln!(out)?;
+                }
+                write_commit(out, item.id, &item.commit)?;
+            }
+            Ok(())
+        })
+    }
+}

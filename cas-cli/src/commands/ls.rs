@@ -1,0 +1,88 @@
+//! `cas ls`
+
+use cas_core::name::Revision;
+use cas_core::object::EntryKind;
+use cas_core::repo::ListItem;
+use clap::Args;
+use serde::Serialize;
+
+use crate::args::FolderArg;
+use crate::context::Context;
+use crate::error::CommandError;
+
+/// List files and folders of a version
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cas ls guide                  The root of the newest version
+  cas ls guide@main~1 ch1 -l    A folder of the one before, with ids and sizes
+  cas ls guide -R --json        Every file, for a program")]
+pub(crate) struct Ls {
+    /// The version
+    #[arg(value_name = "REV")]
+    revision: Revision,
+    /// The folder or file
+    #[arg(default_value = ".", hide_default_value = true)]
+    path: FolderArg,
+    /// Everything below, files only
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// Also kinds, ids and sizes; of a folder the sum and the number of files below it
+    #[arg(short, long)]
+    long: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct View {
+    path: String,
+    kind: EntryKind,
+    id: String,
+    size: u64,
+    files: u64,
+}
+
+impl Ls {
+    pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
+        let version = context.repo.resolve(&self.revision).await?;
+        let items = context
+            .repo
+            .list(version.commit.tree, &self.path.0, self.recursive)
+            .await?;
+        let view = |item: &ListItem| View {
+            path: item.path.to_string(),
+            kind: item.kind,
+            id: item.id.to_string(),
+            size: item.totals.size,
+            files: item.totals.files,
+        };
+        context
+            .output
+            .answer(&items.iter().map(view).collect::<Vec<_>>(), |out| {
+                for ListItem {
+                    path,
+                    kind,
+                    id,
+                    totals,
+                } in &items
+                {
+                    let slash = if kind.is_tree() { "/" } else { "" };
+                    if self.long {
+                        let files = if kind.is_tree() {
+                            format!("  ({} files)", totals.files)
+                        } else {
+                            String::new()
+                        };
+                        writeln!(
+                            out,
+                            "{:<10} {id} {:>12}  {path}{slash}{files}",
+                            kind.as_str(),
+                            totals.size
+                        )?;
+                    } else {
+                        writeln!(out, "{path}{slash}")?;
+                    }
+                }
+                Ok(())
+            })
+    }
+}

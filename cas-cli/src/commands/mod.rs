@@ -1,0 +1,151 @@
+//! The commands, one file each.
+
+mod books;
+mod branch;
+mod cat;
+mod checkout;
+mod completions;
+mod demo;
+
+mod diff;
+mod import;
+mod init;
+mod log;
+mod ls;
+mod mv;
+mod patch;
+mod put;
+mod reflog;
+mod reset;
+mod rm;
+mod show;
+mod status;
+mod tag;
+mod verify_log;
+mod view;
+
+use cas_core::name::Actor;
+use clap::{Args, Parser, Subcommand};
+
+use crate::context::Context;
+use crate::error::CommandError;
+
+const AFTER_HELP: &str = "\
+A revision is BOOK, BOOK@REF, BOOK@REF~N (N commits back), BOOK@REF#SEQ (a position in the ref's
+log, see `cas reflog`) or BOOK@HEX (the first 8 or more digits of a commit's id). The ref is `main`
+where none is said.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 conflict, 4 damaged data.
+
+Examples:
+  cas demo                                  See it work, in a folder that is thrown away
+  cas import ./book guide -m 'First draft'  Make a folder the first version of a book
+  cas checkout guide ./site/docs            Make a folder equal the newest version
+  cas put guide ch1.md new.md --expect ID   Replace one file, if it is still what you saw
+  cas log guide ch1.md                      See who changed it";
+
+/// A content-addressed store for books.
+#[derive(Debug, Parser)]
+#[command(name = "cas", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Where the store is: a path or a file:// URL [default: a folder in the platform's data
+    /// directory, made when first used]
+    #[arg(long, global = true, env = "CAS_STORE", value_name = "LOCATION")]
+    pub(crate) store: Option<String>,
+    /// Who you are, for the record of every change [default: user@host]
+    #[arg(long, global = true, env = "CAS_ACTOR", value_name = "NAME")]
+    pub(crate) actor: Option<Actor>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but the answer
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// How many files to work on at once [default: two for each core]
+    #[arg(long, global = true, value_name = "N", value_parser = jobs)]
+    pub(crate) jobs: Option<usize>,
+}
+
+fn jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1024) => Ok(n),
+        _ => Err("a number from 1 to 1024".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+    Books(books::Books),
+    Import(import::Import),
+    Checkout(checkout::Checkout),
+    Status(status::Status),
+    Ls(ls::Ls),
+    Cat(cat::Cat),
+    Put(put::Put),
+    Rm(rm::Rm),
+    Mv(mv::Mv),
+    Log(log::Log),
+    Show(show::Show),
+    Diff(diff::Diff),
+    Branch(branch::Branch),
+    Tag(tag::Tag),
+    Reset(reset::Reset),
+    Reflog(reflog::Reflog),
+    VerifyLog(verify_log::VerifyLog),
+    Completions(completions::Completions),
+    Demo(demo::Demo),
+}
+
+/// Runs what was asked for.
+pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
+    let Cli { global, command } = cli;
+    // Those that need no store, or one of their own.
+    match command {
+        Command::Completions(command) => return command.run(&global),
+        Command::Demo(command) => return command.run(&global),
+        Command::Status(command) => return command.run(&global),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_time()
+        .build()
+        .map_err(CommandError::io("start"))?;
+    runtime.block_on(async move {
+        if let Command::Init(command) = command {
+            return command.run(&global).await;
+        }
+        let context = Context::open(&global).await?;
+        match command {
+            Command::Books(command) => command.run(&context).await,
+            Command::Import(command) => command.run(&context).await,
+            Command::Checkout(command) => command.run(&context).await,
+            Command::Ls(command) => command.run(&context).await,
+            Command::Cat(command) => command.run(&context).await,
+            Command::Put(command) => command.run(&context).await,
+            Command::Rm(command) => command.run(&context).await,
+            Command::Mv(command) => command.run(&context).await,
+            Command::Log(command) => command.run(&context).await,
+            Command::Show(command) => command.run(&context).await,
+            Command::Diff(command) => command.run(&context).await,
+            Command::Branch(command) => command.run(&context).await,
+            Command::Tag(command) => command.run(&context).await,
+            Command::Reset(command) => command.run(&context).await,
+            Command::Reflog(command) => command.run(&context).await,
+            Command::VerifyLog(command) => command.run(&context).await,
+            Command::Init(_) | Command::Completions(_) | Command::Demo(_) | Command::Status(_) => {
+                Ok(())
+            }
+        }
+    })
+}

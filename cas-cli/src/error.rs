@@ -1,0 +1,229 @@
+//! Errors as users see them: what went wrong, because of what, and what may help.
+
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
+use cas_core::ErrorKind;
+use cas_core::folder::FolderError;
+use cas_core::name::NameError;
+use cas_core::refs::RefError;
+use cas_core::repo::RepoError;
+use cas_core::store::StoreError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// An operation on a folder failed.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// An operation on the repository failed.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A ref failed.
+    #[error(transparent)]
+    Ref(#[from] RefError),
+    /// A name is bad.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The machine failed.
+    #[error("cannot {action}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// The command cannot be meant.
+    #[error("{0}")]
+    Usage(String),
+    /// The command did what it was asked to, and found something wrong.
+    #[error("{message}")]
+    Found {
+        /// What it found.
+        message: String,
+        /// Of which kind that is.
+        kind: ErrorKind,
+    },
+}
+
+impl CommandError {
+    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let action = action.into();
+        move |source| Self::Io { action, source }
+    }
+
+    /// What may be done about it; `None` for wrong usage.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Self::Folder(source) => Some(source.kind()),
+            Self::Repo(source) => Some(source.kind()),
+            Self::Store(source) => Some(source.kind()),
+            Self::Ref(source) => Some(source.kind()),
+            Self::Io { source, .. } => Some(source.into()),
+            Self::Found { kind, .. } => Some(*kind),
+            Self::Usage(_) | Self::Name(_) => None,
+        }
+    }
+
+    /// 1 failed, 2 wrong usage, 3 conflict, 4 damaged data.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self.kind() {
+            None => ExitCode::from(2),
+            Some(ErrorKind::Conflict) => ExitCode::from(3),
+            Some(ErrorKind::Corrupt) => ExitCode::from(4),
+            Some(_) => ExitCode::FAILURE,
+        }
+    }
+
+    /// `error:`, `caused by:` and `hint:`, a line each.
+    pub(crate) fn report(&self) -> String {
+        let mut text = format!("error: {self}");
+        let mut source = self.source();
+        let mut said = self.to_string();
+        while let Some(cause) = source {
+            let cause_said = cause.to_string();
+            if !said.ends_with(&cause_said) {
+                text.push_str(&format!("\ncaused by: {cause_said}"));
+            }
+            said = cause_said;
+            source = cause.source();
+        }
+        if let Some(hint) = self.hint() {
+            text.push_str(&format!("\nhint: {hint}"));
+        }
+        text
+    }
+
+    /// Writes the report to standard error.
+    pub(crate) fn print(&self) {
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(std::io::stderr(), "{}", self.report());
+    }
+
+    fn hint(&self) -> Option<String> {
+        if self.is_disk_full() {
+            return Some(
+                "the disk is full; nothing was changed: make room and run the command again"
+                    .to_owned(),
+            );
+        }
+        match self {
+            Self::Folder(FolderError::Repo(source)) | Self::Repo(source) => repo_hint(source),
+            Self::Folder(source) => folder_hint(source),
+            Self::Store(source) => store_hint(source),
+            Self::Ref(source) => ref_hint(source),
+            _ => None,
+        }
+    }
+
+    /// Whether the system said somewhere in the chain that there is no room.
+    fn is_disk_full(&self) -> bool {
+        let mut source: Option<&(dyn Error + 'static)> = self.source();
+        if let Self::Io { source, .. } = self {
+            return is_full(source);
+        }
+        while let Some(cause) = source {
+            if cause.downcast_ref::<std::io::Error>().is_some_and(is_full) {
+                return true;
+            }
+            source = cause.source();
+        }
+        false
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
+fn folder_hint(error: &FolderError) -> Option<String> {
+    Some(match error {
+        FolderError::InTheWay { .. } => {
+            "move these files away, or give them up with --force (`--dry-run` shows what it would do)".to_owned()
+        }
+        FolderError::CannotImport { .. } => {
+            "rename these files, or leave them out with --exclude or a .casignore file".to_owned()
+        }
+        FolderError::Changed { .. } => "let the program that writes it finish, and import again".to_owned(),
+        FolderError::WouldEmpty { .. } => {
+            "if the branch is really to lose all its files, say --allow-empty".to_owned()
+        }
+        FolderError::NotACheckout { .. } => "`cas checkout REV DIR` makes one".to_owned(),
+        FolderError::Store(source) | FolderError::Content { source, .. } => return store_hint(source),
+        _ => return None,
+    })
+}
+
+fn repo_hint(error: &RepoError) -> Option<String> {
+    Some(match error {
+        RepoError::NoBook { .. } => {
+            "`cas books` lists the books, `cas import DIR BOOK` makes one".to_owned()
+        }
+        RepoError::NoRef { book, .. } => {
+            format!("`cas branch list {book}` and `cas tag list {book}` show what there is")
+        }
+        RepoError::Deleted { book, name } => {
+            format!("`cas branch restore {book}@{name}` brings it back")
+        }
+        RepoError::RefMoved { .. } => {
+            "somebody else changed it: look at it, and run the command again".to_owned()
+        }
+        RepoError::NotAsExpected {
+            path,
+            current: Some(id),
+            ..
+        } => {
+            format!("look at what {path} is now, then try again with --expect {id}")
+        }
+        RepoError::NotAsExpected { path, .. } => format!("to make {path} anew, say --create"),
+        RepoError::Exists {
+            current: Some(id), ..
+        } => {
+            format!("to replace what is there, say --expect {id}")
+        }
+        RepoError::PreconditionRequired { current, .. } => format!("say --expect {current}"),
+        RepoError::Ambiguous { .. } => "give more digits".to_owned(),
+        RepoError::IsAFolder { .. } => {
+            "for a folder with everything in it, rm takes --recursive".to_owned()
+        }
+        RepoError::Store(source) => return store_hint(source),
+        RepoError::Ref(source) => return ref_hint(source),
+        _ => return None,
+    })
+}
+
+fn ref_hint(error: &RefError) -> Option<String> {
+    Some(match error {
+        RefError::FateUnknown { book, name, .. } => {
+            format!("`cas reflog {book}@{name}` shows whether it moved")
+        }
+        RefError::Damaged { book, name, .. } => {
+            format!("`cas verify-log {book}@{name}` checks the whole log")
+        }
+        RefError::Store(source) => return store_hint(source),
+        _ => return None,
+    })
+}
+
+fn store_hint(error: &StoreError) -> Option<String> {
+    Some(match error {
+        StoreError::NoStore { location } => format!("`cas --store {location} init` makes one"),
+        StoreError::NotEmpty { .. } => {
+            "choose an empty folder, or one that does not exist yet".to_owned()
+        }
+        StoreError::BadMarker { .. } => "a newer version of cas may know this format".to_owned(),
+        StoreError::Damaged { .. } | StoreError::Missing { .. } => {
+            "restore the object from a copy of the store; nothing that names it was changed"
+                .to_owned()
+        }
+        _ => return None,
+    })
+}

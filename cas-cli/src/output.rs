@@ -1,0 +1,107 @@
+//! Answers: text for people, JSON for programs; both on standard output.
+
+use std::io::{self, BufWriter, Write};
+
+use cas_core::env::Timestamp;
+use serde::Serialize;
+
+use crate::commands::Global;
+use crate::error::CommandError;
+
+/// How answers are given.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+        }
+    }
+
+    /// Gives an answer: `value` as JSON, or what `text` writes.
+    pub(crate) fn answer<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), CommandError> {
+        self.write(|out| {
+            if self.json {
+                serde_json::to_writer_pretty(&mut *out, value)?;
+                return out.write_all(b"\n");
+            }
+            text(out)
+        })
+    }
+
+    /// Writes raw data.
+    pub(crate) fn write(
+        self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), CommandError> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        match write(&mut out).and_then(|()| out.flush()) {
+            // The reader has seen enough, as in `cas log | head`.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(CommandError::io("write to standard output")),
+        }
+    }
+
+    /// Says something that is no answer, on standard error, unless silence was asked for.
+    pub(crate) fn say(self, text: &str) {
+        if !self.quiet && !self.json {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}
+
+/// RFC 3339, UTC, to the microsecond: for programs.
+pub(crate) fn exact_time(time: Timestamp) -> String {
+    let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_microsecond(micros)
+        .map_or_else(|_| format!("{micros} µs"), |time| format!("{time:.6}"))
+}
+
+/// To the second: for people.
+pub(crate) fn short_time(time: Timestamp) -> String {
+    let exact = exact_time(time);
+    match exact.split_once('.') {
+        Some((seconds, _)) => seconds.replace('T', " ") + "Z",
+        None => exact,
+    }
+}
+
+/// A size for people.
+pub(crate) fn human_bytes(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// The first twelve digits of an id.
+pub(crate) fn short(id: impl std::fmt::Display) -> String {
+    id.to_string()[..12].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        let time = Timestamp::from_micros(1_700_000_000_123_456);
+        assert_eq!(exact_time(time), "2023-11-14T22:13:20.123456Z");
+        assert_eq!(short_time(time), "2023-11-14 22:13:20Z");
+        assert_eq!(
+            exact_time(Timestamp::from_micros(0)),
+            "1970-01-01T00:00:00.000000Z"
+        );
+    }
+}

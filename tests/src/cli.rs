@@ -1,0 +1,248 @@
+//! The real binary, built once and run in folders of its own.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// The `cas` binary of this workspace, in the profile that the tests are built in.
+///
+/// # Panics
+///
+/// If it cannot be built.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "-p", "cas-cli", "--bin", "cas"]);
+        build.current_dir(workspace());
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        let status = build.status().expect("cargo runs");
+        assert!(status.success(), "the binary builds");
+        // A test binary is in `<target>/<profile>/deps`.
+        let test = std::env::current_exe().expect("a test knows its own path");
+        let folder = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("a test is in a folder of folders");
+        folder.join("cas")
+    })
+}
+
+/// The workspace's folder.
+///
+/// # Panics
+///
+/// Never: this package is a folder of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package is in the workspace")
+}
+
+/// A user with a home, a store and nothing else.
+#[derive(Debug)]
+pub struct User {
+    home: TempDir,
+}
+
+impl User {
+    /// A new user, whose store is made already.
+    ///
+    /// # Panics
+    ///
+    /// If the store cannot be made.
+    pub fn new() -> Self {
+        let user = Self::without_store();
+        user.ok(["init"]);
+        user
+    }
+
+    /// A new user without a store.
+    ///
+    /// # Panics
+    ///
+    /// If there is no room for temporary folders.
+    pub fn without_store() -> Self {
+        Self {
+            home: tempfile::tempdir().expect("there is room for a temporary folder"),
+        }
+    }
+
+    /// A path in the user's home.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// The store's folder.
+    pub fn store(&self) -> PathBuf {
+        self.path("store")
+    }
+
+    /// Writes a file in the user's home, making folders as needed.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be written.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).expect("a folder can be made");
+        }
+        std::fs::write(&path, content).expect("a file can be written");
+        path
+    }
+
+    /// The command, not run yet: in the user's home, with the user's store and nothing of the
+    /// environment that could change what it does.
+    pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(binary());
+        command.args(args).current_dir(self.home.path());
+        for name in ["XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
+            command.env_remove(name);
+        }
+        command
+            .env("HOME", self.home.path())
+            .env("CAS_STORE", self.store())
+            .env("CAS_ACTOR", "tester");
+        command
+    }
+
+    /// Runs the command.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {
+        Ran(self
+            .command(args)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the binary runs"))
+    }
+
+    /// Runs the command with this on its standard input.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn run_with_input<A: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = A>,
+        input: &[u8],
+    ) -> Ran {
+        let mut command = self.command(args);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let mut pipe = child.stdin.take().expect("standard input is a pipe");
+        // A command that fails early need not read everything.
+        let _ = pipe.write_all(input);
+        drop(pipe);
+        Ran(child.wait_with_output().expect("the binary ends"))
+    }
+
+    /// Runs the command, which must succeed, and returns its standard output.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
+    pub fn ok<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.code(), 0, "{}", ran.stderr());
+        ran.stdout()
+    }
+
+    /// Runs the command with `--json`, which must succeed, and returns its answer.
+    ///
+    /// # Panics
+    ///
+    /// If it fails or does not answer in JSON.
+    pub fn json<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> serde_json::Value {
+        let mut all: Vec<_> = args
+            .into_iter()
+            .map(|arg| arg.as_ref().to_owned())
+            .collect();
+        all.push("--json".into());
+        serde_json::from_str(&self.ok(all)).expect("the answer is JSON")
+    }
+}
+
+impl Default for User {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Ran(pub Output);
+
+impl Ran {
+    /// The exit code; -1 if a signal ended it.
+    pub fn code(&self) -> i32 {
+        self.0.status.code().unwrap_or(-1)
+    }
+
+    /// Standard output.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    /// Standard error.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+}
+
+/// Every file, folder and symlink below `folder`, with content and executable bit, sorted: two
+/// folders are equal if these are. `.cas` is left out.
+///
+/// # Panics
+///
+/// If the folder cannot be read.
+pub fn snapshot(folder: &Path) -> Vec<(String, String)> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut found = Vec::new();
+    let mut todo = vec![folder.to_owned()];
+    while let Some(at) = todo.pop() {
+        for entry in std::fs::read_dir(&at).expect("a folder can be listed") {
+            let path = entry.expect("a folder can be listed").path();
+            let name = path
+                .strip_prefix(folder)
+                .expect("it is below")
+                .to_string_lossy()
+                .into_owned();
+            if name == ".cas" {
+                continue;
+            }
+            let meta = path.symlink_metadata().expect("what is listed is there");
+            let what = if meta.is_symlink() {
+                format!(
+                    "link {}",
+                    path.read_link().expect("a link can be read").display()
+                )
+            } else if meta.is_dir() {
+                todo.push(path);
+                "folder".to_owned()
+            } else {
+                let bytes = std::fs::read(&path).expect("a file can be read");
+                format!(
+                    "file {} {}",
+                    meta.permissions().mode() & 0o100,
+                    blake3::hash(&bytes)
+                )
+            };
+            found.push((name, what));
+        }
+    }
+    found.sort_unstable();
+    found
+}

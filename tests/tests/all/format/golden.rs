@@ -1,0 +1,102 @@
+//! The golden vectors built from values, and what each must be as generic CBOR.
+//!
+//! The two are written out apart from one another on purpose: the one says what the code makes,
+//! the other what the document promises.
+
+mod commits;
+mod entries;
+mod trees;
+
+use std::str::FromStr;
+
+use cas_core::env::Timestamp;
+use cas_core::name::{Actor, NameError};
+use cas_core::object::Metadata;
+use cas_core::store::Marker;
+use ciborium::Value as Cbor;
+
+pub(super) use trees::INTRO;
+
+use super::cbor::{array, bytes, int, text};
+use super::vector::{Value, from_hex};
+
+pub(super) const TREE_EMPTY: &str =
+    "2186aa6cefc1ae2f427b90e61a3ab91c88573f6f6719ca0188098d681b6c80ca";
+pub(super) const TREE_LESSONS: &str =
+    "28b6ed73dfd93aee4242c1a9896477e197038022fbd7bdb6890c8e2cac103a4a";
+pub(super) const TREE_EVERY_KIND: &str =
+    "9510b06db7a428cfcdcc2d303efe459980fc52600e6c368d3ff95fc870acf6b0";
+const TREE_NESTED: &str = "f3d71b0f8444a1b8fdcf36edbc6ce9f7c98fc832e0432c4a2f5a86d3225744dd";
+const TREE_INTEGER_WIDTHS: &str =
+    "970cbfc7682cac9b67104e1c8c5d269fa727ae436d159a9d096668091979f5bf";
+pub(super) const COMMIT_FIRST: &str =
+    "6e734d8d06c2484cc569194e2ef18ca3e2b5605341f59ac5c0ebd65c0dbe5c15";
+const COMMIT_SECOND: &str = "cc58f50ed9614c9c9ea4bf69e16875b2db37ea9c014a1621e08302e4ef17f8f7";
+const COMMIT_MERGE: &str = "2c2fdedcd08eb088763ed883cc9fedb052ab25dfd28596027c78b62ebae2781b";
+const ENTRY_FIRST: &str = "ddb1570fc2926d5de3d2839702083049bfbf7c25ac5fac28641c99a715695396";
+const ENTRY_SECOND: &str = "5d7d1f2d5737f90eceacafa4b8f83095a7f76326da714d792db0aaf3a8f9f21b";
+const ENTRY_BRANCH: &str = "048096a2e2d03017a0bf25951a87360bc43e9ad44fb20c4e60d631759c13bb70";
+const ENTRY_DELETION: &str = "44abff3dd9881a6bb2a64fe637ba66341f0ff186e15335d04214f758239019e3";
+const ENTRY_TAG: &str = "2c39dd5488285ec364d45bac895f4ab8dd7e92dceb61f79d71ef648af01ad6b3";
+
+/// 2026-01-01T00:00:00Z in microseconds.
+const NEW_YEAR: u64 = 1_767_225_600_000_000;
+const ADA: &str = "Ada Lovelace <ada@example.com>";
+
+/// One golden vector.
+pub(super) struct Golden {
+    /// The name of its file.
+    pub(super) name: &'static str,
+    /// The id; empty for the marker, which has none.
+    pub(super) id: &'static str,
+    /// The value in code.
+    pub(super) value: Value,
+    /// The value as generic CBOR, one for each item of the sequence.
+    pub(super) cbor: Vec<Cbor>,
+}
+
+/// All golden vectors.
+pub(super) fn all() -> Vec<Golden> {
+    let mut all = vec![marker()];
+    all.extend(trees::trees());
+    all.extend(commits::commits());
+    all.extend(entries::entries());
+    all
+}
+
+fn marker() -> Golden {
+    Golden {
+        name: "marker",
+        id: "",
+        value: Value::Marker(Marker {
+            created_at: time(0),
+        }),
+        cbor: vec![array([int(1), text("blake3"), int(NEW_YEAR)])],
+    }
+}
+
+/// An id of any of our types, from its digits.
+fn id<T: FromStr<Err = NameError>>(digits: &str) -> T {
+    digits.parse().unwrap()
+}
+
+/// A byte string from its digits.
+fn hex(digits: &str) -> Cbor {
+    bytes(&from_hex(digits))
+}
+
+fn actor(text: &str) -> Actor {
+    Actor::parse(text).unwrap()
+}
+
+fn time(after_new_year_us: u64) -> Timestamp {
+    Timestamp::from_micros(NEW_YEAR + after_new_year_us)
+}
+
+fn metadata(pairs: &[(&str, &str)]) -> Metadata {
+    let mut metadata = Metadata::new();
+    for (key, value) in pairs {
+        metadata.insert(key, value).unwrap();
+    }
+    metadata
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cas_core::env::Env;
-use cas_core::folder::{NoProgress, Progress};
+use cas_core::folder::Progress;
 use cas_core::name::{Actor, RequestId};
 use cas_core::repo::Repository;
 use cas_core::store::{self, Bucket, LocalStore, Store, StoreError};
@@ -13,7 +13,7 @@ use crate::commands::Global;
 use crate::error::CommandError;
 use crate::location::Location;
 use crate::output::Output;
-use crate::progress::Bars;
+use crate::progress::progress;
 
 /// What every command works with.
 #[derive(Debug)]
@@ -48,11 +48,7 @@ impl Context {
             actor(global)?,
             jobs,
         );
-        let progress: Arc<dyn Progress> = if global.quiet {
-            Arc::new(NoProgress)
-        } else {
-            Arc::new(Bars::new())
-        };
+        let progress = progress(global.quiet);
         Ok(Self {
             repo,
             env,

@@ -1,9 +1,11 @@
 //! Progress bars, on a terminal only, for anything that takes over a second.
 
-use std::sync::{Mutex, PoisonError};
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cas_core::folder::{Progress, Step};
+use cas_core::folder::{NoProgress, Progress, Step};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How long work is done in silence.
@@ -11,16 +13,21 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Draws a bar for each step that takes long.
 #[derive(Debug)]
-pub(crate) struct Bars {
+struct Bars {
     bar: Mutex<ProgressBar>,
+    shown: AtomicBool,
 }
 
-impl Bars {
-    pub(crate) fn new() -> Self {
-        Self {
-            bar: Mutex::new(ProgressBar::hidden()),
-        }
+/// Who hears how far long work is: a bar if standard error is a terminal and silence was not
+/// asked for, else nobody.
+pub(crate) fn progress(quiet: bool) -> Arc<dyn Progress> {
+    if quiet || !std::io::stderr().is_terminal() {
+        return Arc::new(NoProgress);
     }
+    Arc::new(Bars {
+        bar: Mutex::new(ProgressBar::hidden()),
+        shown: AtomicBool::new(false),
+    })
 }
 
 impl Progress for Bars {
@@ -38,13 +45,13 @@ impl Progress for Bars {
         let mut current = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         current.finish_and_clear();
         *current = bar;
+        self.shown.store(false, Ordering::Relaxed);
     }
 
     fn advance(&self, files: u64) {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         bar.inc(files);
-        if bar.is_hidden() && bar.elapsed() > PATIENCE {
-            // Draws nothing when standard error is no terminal.
+        if bar.elapsed() > PATIENCE && !self.shown.swap(true, Ordering::Relaxed) {
             bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }

@@ -421,6 +421,41 @@ async fn a_read_only_folder_is_read_and_refuses_writes_as_permission_denied() {
     assert_eq!(moved(&store, &update(None, 2)).await, 2);
 }
 
+/// A process looks for leftovers when it first writes; one that starts at the same moment has a
+/// folder but not yet its lock.
+#[test]
+fn writers_that_start_at_once_leave_each_other_alone() {
+    const WRITERS: usize = 8;
+    const ROUNDS: usize = 100;
+    let folder = Folder::new();
+    let barrier = Barrier::new(WRITERS);
+    let run = |writer: usize| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let mut failed = Vec::new();
+        for round in 0..ROUNDS {
+            barrier.wait();
+            let store = LocalStore::open(folder.home.path()).unwrap();
+            let key = Key::from(format!("at-once/{writer}"));
+            // Beginning an upload makes the file and needs no sync.
+            if let Err(error) = runtime.block_on(store.put_multipart(&key)) {
+                failed.push(format!("round {round}: {error}"));
+            }
+        }
+        failed
+    };
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let run = &run;
+        let threads: Vec<_> = (0..WRITERS).map(|n| scope.spawn(move || run(n))).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert_eq!(failed, [""; 0]);
+}
+
 #[test]
 fn of_sixteen_racing_puts_one_wins_every_time() {
     const WRITERS: usize = 16;

@@ -2,3 +2,6 @@
 
 pub mod cli;
 pub mod env;
+pub mod faulty;
+pub mod invariants;
+pub mod mutant;

@@ -7,15 +7,17 @@
 //! What the store says about a put is never taken at its word when it is anything but "done":
 //! the answer to a put may be lost, the client library repeats puts by itself, and a bucket may
 //! answer racing puts with a refusal although nothing landed. So the writer reads the position:
-//! its own request id there is success, another's is a lost race, nothing there means try again.
+//! its own request id there is success, another's is a lost race, nothing there means try again
+//! at the same position, where at most one of the tries can land.
 
 use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt};
 
 use super::{LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
 use crate::env::Env;
 use crate::error::ErrorKind;
 use crate::limits;
-use crate::name::{BookId, RefName};
+use crate::name::{BookId, RefName, RequestId};
 use crate::object::{DecodeError, check_message};
 use crate::store::{Bucket, Put, Refs, StoreError, layout};
 
@@ -28,9 +30,15 @@ const LOOKS: u32 = 4;
 /// How often a put that failed and left nothing is tried again.
 const FAILURES: u32 = 3;
 
-/// How many of the newest entries are searched for a request id that a refused update may have
-/// left on an earlier try.
+/// How many of the newest entries are searched for what an earlier try of a request may have
+/// left.
+///
+/// The search comes before the expectation is looked at: also an expectation that holds may hold
+/// again, after somebody undid what the earlier try did.
 const REPLAY_ENTRIES: u64 = 64;
+
+/// How many entries are read at once.
+const READS: usize = 16;
 
 /// Refs kept in a bucket.
 #[derive(Debug, Clone)]
@@ -73,7 +81,7 @@ impl RefLog {
     }
 
     /// Tries to write `entry` at its position.
-    async fn attempt(&self, entry: RefEntry) -> Result<Attempt, RefError> {
+    async fn attempt(&self, update: &RefUpdate, entry: RefEntry) -> Result<Attempt, RefError> {
         let key = layout::slot(&entry.book, &entry.name, entry.seq);
         let (id, bytes) = entry.to_stored();
         let put = self.bucket.put_if_absent(&key, bytes.into()).await;
@@ -87,7 +95,7 @@ impl RefLog {
                     // On a folder the only failure that leaves the entry in place is that of making
                     // it durable: it is there, but a power cut may take it back.
                     return match (last, self.bucket.as_local()) {
-                        (Some(source), Some(_)) => Err(fate_unknown(&entry, source)),
+                        (Some(source), Some(_)) => Err(fate_unknown(update, source)),
                         _ => Ok(Attempt::Won(found)),
                     };
                 }
@@ -96,66 +104,25 @@ impl RefLog {
                 // the put may still arrive. Trying the same position again is right in both
                 // cases, because only one entry can ever land on it.
                 Ok(None) => return Ok(Attempt::Nothing(last)),
-                Err(RefError::Store(error)) if error.kind() == ErrorKind::Unavailable => {
-                    last = Some(error);
+                // Whatever stands in the way of looking, the entry may be there.
+                Err(error) => {
+                    last = Some(match error {
+                        RefError::Store(error) => error,
+                        other => StoreError::io("read the log")(std::io::Error::other(other)),
+                    });
                     tokio::time::sleep(self.env.backoff(look)).await;
                 }
-                Err(error) => return Err(error),
             }
         }
         let source = last
             .unwrap_or_else(|| StoreError::io("read the log")(std::io::ErrorKind::TimedOut.into()));
-        Err(fate_unknown(&entry, source))
+        Err(fate_unknown(update, source))
     }
 
-    /// The entry that an earlier try of the same request left, if it is among the newest.
-    async fn replayed(
-        &self,
-        update: &RefUpdate,
-        head: Option<&LogEntry>,
-    ) -> Result<Option<LogEntry>, RefError> {
-        let Some(head) = head else { return Ok(None) };
-        if head.entry.request_id == update.request_id {
-            return Ok(Some(head.clone()));
-        }
-        let oldest = head.entry.seq.saturating_sub(REPLAY_ENTRIES).max(1);
-        for seq in (oldest..head.entry.seq).rev() {
-            match self.entry(&update.book, &update.name, seq).await? {
-                Some(found) if found.entry.request_id == update.request_id => {
-                    return Ok(Some(found));
-                }
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// The error to end with after a put that failed and left nothing, unless trying again may
-    /// help. On a folder a failed put is over; on a bucket it may still arrive.
-    fn give_up(
-        &self,
-        update: &RefUpdate,
-        failures: u32,
-        source: StoreError,
-    ) -> Result<(), RefError> {
-        if self.bucket.as_local().is_some() || source.kind() != ErrorKind::Unavailable {
-            return Err(source.into());
-        }
-        if failures < FAILURES {
-            return Ok(());
-        }
-        let RefUpdate {
-            book,
-            name,
-            request_id,
-            ..
-        } = update.clone();
-        Err(RefError::FateUnknown {
-            book,
-            name,
-            request_id,
-            source,
-        })
+    /// Whether a put that failed and left nothing is over. On a folder it is; on a bucket it may
+    /// still arrive, unless the bucket refused it for good.
+    fn is_over(&self, error: &StoreError) -> bool {
+        self.bucket.as_local().is_some() || error.kind() != ErrorKind::Unavailable
     }
 }
 
@@ -213,7 +180,14 @@ impl Refs for RefLog {
     async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
         check_message(&update.message, limits::ENTRY_MESSAGE_BYTES)?;
         let mut head = self.head(&update.book, &update.name).await?;
+        if let Some(head) = &head
+            && let Some(found) = earlier_try(self, head, &update.request_id).await?
+        {
+            return Ok(UpdateOutcome::Moved(found));
+        }
         let mut failures = 0;
+        // What the store said about a put at the position in question that may still arrive.
+        let mut pending = None;
         for attempt in 0..ATTEMPTS {
             if let Some(found) = head
                 .as_ref()
@@ -222,24 +196,37 @@ impl Refs for RefLog {
                 return Ok(UpdateOutcome::Moved(found.clone()));
             }
             if !update.expect.holds(head.as_ref()) {
-                return Ok(match self.replayed(update, head.as_ref()).await? {
-                    Some(found) => UpdateOutcome::Moved(found),
-                    None => UpdateOutcome::Refused(head),
-                });
+                return Ok(UpdateOutcome::Refused(head));
             }
             check_tag(update, head.as_ref())?;
-            match self.attempt(self.next(update, head.as_ref())).await? {
+            match self
+                .attempt(update, self.next(update, head.as_ref()))
+                .await?
+            {
                 Attempt::Won(entry) => return Ok(UpdateOutcome::Moved(entry)),
-                Attempt::Lost(winner) => head = self.newest_from(winner).await?,
+                Attempt::Lost(winner) => {
+                    // The position is another's: none of our puts can land there any more.
+                    pending = None;
+                    head = self.newest_from(winner, &update.request_id).await?;
+                }
                 Attempt::Nothing(error) => {
                     if let Some(source) = error {
                         failures += 1;
-                        self.give_up(update, failures, source)?;
+                        let over = self.is_over(&source);
+                        if over && pending.is_none() {
+                            return Err(source.into());
+                        }
+                        if over || failures >= FAILURES {
+                            return Err(fate_unknown(update, source));
+                        }
+                        pending = Some(source);
                     }
                     tokio::time::sleep(self.env.backoff(attempt)).await;
-                    head = self.head(&update.book, &update.name).await?;
                 }
             }
+        }
+        if let Some(source) = pending {
+            return Err(fate_unknown(update, source));
         }
         let (book, name) = (update.book.clone(), update.name.clone());
         Err(RefError::Contended {
@@ -269,18 +256,48 @@ impl Refs for RefLog {
 }
 
 impl RefLog {
-    /// The newest entry, knowing that `known` is one: the positions after it are read one by one,
-    /// which for a writer that just lost a race is cheaper than a list.
-    async fn newest_from(&self, known: LogEntry) -> Result<Option<LogEntry>, RefError> {
+    /// The newest entry, or that of `request` if it comes before, knowing that `known` is an
+    /// entry: the positions after it are read one by one, which for a writer that just lost a
+    /// race is cheaper than a list.
+    async fn newest_from(
+        &self,
+        known: LogEntry,
+        request: &RequestId,
+    ) -> Result<Option<LogEntry>, RefError> {
         let mut newest = known;
-        while let Some(next) = self
-            .entry(&newest.entry.book, &newest.entry.name, newest.entry.seq + 1)
-            .await?
+        while newest.entry.request_id != *request
+            && let Some(next) = self
+                .entry(&newest.entry.book, &newest.entry.name, newest.entry.seq + 1)
+                .await?
         {
             newest = next;
         }
         Ok(Some(newest))
     }
+}
+
+/// The entry that an earlier try of `request` left, if it is among the newest up to `head`.
+///
+/// An entry that cannot be read is an error: it may be the one.
+pub(crate) async fn earlier_try(
+    refs: &(impl Refs + ?Sized),
+    head: &LogEntry,
+    request: &RequestId,
+) -> Result<Option<LogEntry>, RefError> {
+    let RefEntry {
+        book, name, seq, ..
+    } = &head.entry;
+    if head.entry.request_id == *request {
+        return Ok(Some(head.clone()));
+    }
+    let oldest = seq.saturating_sub(REPLAY_ENTRIES).max(1);
+    let entries = futures::stream::iter((oldest..*seq).rev())
+        .map(|seq| refs.entry(book, name, seq))
+        .buffered(READS);
+    let mut found = std::pin::pin!(entries.try_filter_map(|entry| async move {
+        Ok(entry.filter(|entry| entry.entry.request_id == *request))
+    }));
+    found.try_next().await
 }
 
 fn damaged(book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefError {
@@ -292,17 +309,12 @@ fn damaged(book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefE
     }
 }
 
-fn fate_unknown(entry: &RefEntry, source: StoreError) -> RefError {
-    let RefEntry {
-        book,
-        name,
-        request_id,
-        ..
-    } = entry.clone();
+/// The error after a put that may have landed or may still.
+fn fate_unknown(update: &RefUpdate, source: StoreError) -> RefError {
     RefError::FateUnknown {
-        book,
-        name,
-        request_id,
+        book: update.book.clone(),
+        name: update.name.clone(),
+        request_id: update.request_id.clone(),
         source,
     }
 }

@@ -14,6 +14,7 @@ pub use update::{Expectation, RefUpdate, UpdateOutcome};
 pub use verify::{LogFault, LogReport, verify_log};
 
 pub(crate) use entry::subject_of;
+pub(crate) use log::earlier_try;
 
 use crate::error::ErrorKind;
 use crate::name::{BookId, NameError, RefName, RequestId};

@@ -7,8 +7,10 @@
 use super::editor::TreeEditor;
 use super::version::Made;
 use super::{Content, NewVersion, RepoError, Repository, VersionRequest};
+use crate::error::ErrorKind;
 use crate::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, TreeId};
 use crate::object::{Entry, EntryKind, Kind, check_symlink};
+use crate::refs::{LogEntry, RefError, earlier_try};
 use crate::store::{Session, StoreError};
 
 /// How often edits are applied again on a branch that keeps moving.
@@ -101,6 +103,10 @@ pub struct EditReport {
 
 impl Repository {
     /// Applies `edits` to a branch as one commit: all of them, or none.
+    ///
+    /// A repeated request is answered as the first time, wherever the branch is by now, as long
+    /// as its entry is among the newest; a request id that made another change is
+    /// [`RepoError::RequestUsed`].
     pub async fn edit(
         &self,
         request: &VersionRequest,
@@ -108,16 +114,49 @@ impl Repository {
         edits: &[PathEdit],
     ) -> Result<EditReport, RepoError> {
         Self::check_branch(&request.book, &request.branch)?;
+        let edited = self.edit_anew(request, operation, edits).await;
+        let may_be_done = match &edited {
+            Ok(report) => !report.changed,
+            Err(RepoError::RequestUsed { .. }) => false,
+            Err(error) => matches!(
+                error.kind(),
+                ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Invalid
+            ),
+        };
+        // Done already, the same edits find nothing to do, or their preconditions broken by
+        // themselves.
+        if may_be_done
+            && let Some(head) = self
+                .store
+                .refs()
+                .head(&request.book, &request.branch)
+                .await?
+            && let Some(entry) = earlier_try(self.store.refs(), &head, &request.request_id).await?
+        {
+            return self.report_again(&entry, edits).await;
+        }
+        edited
+    }
+
+    /// Applies `edits` as if for the first time.
+    async fn edit_anew(
+        &self,
+        request: &VersionRequest,
+        operation: Operation,
+        edits: &[PathEdit],
+    ) -> Result<EditReport, RepoError> {
         let session = self.store.session().await?;
         let mut contents_put = false;
         for attempt in 0..ATTEMPTS {
             let (_, parent, commit) = self.branch_head(&request.book, &request.branch).await?;
-            let mut editor = TreeEditor::new(&self.store, commit.tree).await?;
-            let mut results = Vec::with_capacity(edits.len());
-            for edit in edits {
-                results.push(self.apply(&mut editor, edit).await?);
+            let (editor, results) = self.apply_all(commit.tree, edits).await?;
+            // Contents first: a tree never names what is not there.
+            let changed = |result: &EditResult| result.outcome != EditOutcome::Unchanged;
+            if !contents_put && results.iter().any(changed) {
+                put_contents(&session, edits).await?;
+                contents_put = true;
             }
-            let tree = editor.write(&session).await?;
+            let tree = editor.write(Some(&session)).await?;
             if tree == commit.tree {
                 return Ok(EditReport {
                     commit: parent,
@@ -125,10 +164,6 @@ impl Repository {
                     changed: false,
                     results,
                 });
-            }
-            if !contents_put {
-                put_contents(&session, edits).await?;
-                contents_put = true;
             }
             let new = NewVersion {
                 request,
@@ -145,16 +180,61 @@ impl Repository {
                         results,
                     });
                 }
+                Made::Earlier(entry) => return self.report_again(&entry, edits).await,
                 Made::Lost(_) => tokio::time::sleep(self.env.backoff(attempt)).await,
             }
         }
         let (book, name) = (request.book.clone(), request.branch.clone());
-        Err(crate::refs::RefError::Contended {
+        Err(RefError::Contended {
             book,
             name,
             attempts: ATTEMPTS,
         }
         .into())
+    }
+
+    /// The report of edits that made `entry`: applied again to the version before it, they give
+    /// the same results and the same tree. If they do not, they are not what made it.
+    async fn report_again(
+        &self,
+        entry: &LogEntry,
+        edits: &[PathEdit],
+    ) -> Result<EditReport, RepoError> {
+        let other = || RepoError::request_used(entry);
+        let id = entry.entry.target.ok_or_else(other)?;
+        let commit = self.store.get_commit(&id).await?;
+        let [parent] = commit.parents[..] else {
+            return Err(other());
+        };
+        let before = self.store.get_commit(&parent).await?;
+        let applied = self.apply_all(before.tree, edits).await;
+        let (editor, results) = applied.map_err(|error| match error.kind() {
+            ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Invalid => other(),
+            _ => error,
+        })?;
+        if editor.write(None).await? != commit.tree {
+            return Err(other());
+        }
+        Ok(EditReport {
+            commit: id,
+            tree: commit.tree,
+            changed: true,
+            results,
+        })
+    }
+
+    /// Applies `edits` to a tree; nothing is written yet.
+    async fn apply_all(
+        &self,
+        tree: TreeId,
+        edits: &[PathEdit],
+    ) -> Result<(TreeEditor<'_>, Vec<EditResult>), RepoError> {
+        let mut editor = TreeEditor::new(&self.store, tree).await?;
+        let mut results = Vec::with_capacity(edits.len());
+        for edit in edits {
+            results.push(self.apply(&mut editor, edit).await?);
+        }
+        Ok((editor, results))
     }
 
     async fn apply(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::RepoError;
 use crate::name::{BookPath, TreeId};
 use crate::object::{Entry, Tree, TreeBuilder};
-use crate::store::{Session, Store};
+use crate::store::{Session, Store, StoreError};
 
 /// A tree with changes that are not written yet.
 #[derive(Debug)]
@@ -111,9 +111,9 @@ impl<'a> TreeEditor<'a> {
         Ok(())
     }
 
-    /// Writes every changed directory into `session`, the deepest first, leaves out those that
-    /// became empty, and returns the new root.
-    pub(super) async fn write(mut self, session: &Session) -> Result<TreeId, RepoError> {
+    /// Writes every changed directory into `session`, if there is one, the deepest first, leaves
+    /// out those that became empty, and returns the new root.
+    pub(super) async fn write(mut self, session: Option<&Session>) -> Result<TreeId, RepoError> {
         let mut changed: Vec<_> = self
             .folders
             .iter()
@@ -137,10 +137,10 @@ impl<'a> TreeEditor<'a> {
                     parent.entries.remove(name.as_str());
                 }
                 (Some(parent), Some(name)) => {
-                    let (id, _) = session.put_tree(&tree).await?;
+                    let id = put(session, &tree).await?;
                     parent.entries.insert(Entry::tree(name, id, &tree));
                 }
-                _ => self.root = session.put_tree(&tree).await?.0,
+                _ => self.root = put(session, &tree).await?,
             }
         }
         Ok(self.root)
@@ -210,5 +210,13 @@ impl<'a> TreeEditor<'a> {
             },
         );
         Ok(())
+    }
+}
+
+/// Puts a tree, if there is a session to put it into, and returns its id.
+async fn put(session: Option<&Session>, tree: &Tree) -> Result<TreeId, StoreError> {
+    match session {
+        Some(session) => Ok(session.put_tree(tree).await?.0),
+        None => Ok(tree.encode_with_id().0),
     }
 }

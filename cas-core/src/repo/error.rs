@@ -2,10 +2,10 @@
 
 use crate::error::ErrorKind;
 use crate::name::{
-    BlobId, BookId, BookPath, CommitId, Hash, HashPrefix, NameError, RefName, Revision,
+    BlobId, BookId, BookPath, CommitId, Hash, HashPrefix, NameError, RefName, RequestId, Revision,
 };
 use crate::object::{Kind, TreeError};
-use crate::refs::RefError;
+use crate::refs::{LogEntry, RefError};
 use crate::store::StoreError;
 
 /// A failure of an operation on a repository. Nothing was written unless the source says that it
@@ -73,6 +73,18 @@ pub enum RepoError {
         name: RefName,
         /// Where it points now.
         current: Option<CommitId>,
+    },
+    /// The request id belongs to another change, which was made before.
+    #[error("request {request_id} was another change, made as entry {seq} of {book}@{name}")]
+    RequestUsed {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// The position of the entry that it made.
+        seq: u64,
+        /// The request.
+        request_id: RequestId,
     },
     /// No object has an id that begins so.
     #[error("no {what} has an id beginning with {prefix}")]
@@ -198,6 +210,16 @@ pub enum RepoError {
 }
 
 impl RepoError {
+    /// The error for a request whose id made `entry`, which is not what it asks for.
+    pub(crate) fn request_used(entry: &LogEntry) -> Self {
+        Self::RequestUsed {
+            book: entry.entry.book.clone(),
+            name: entry.entry.name.clone(),
+            seq: entry.entry.seq,
+            request_id: entry.entry.request_id.clone(),
+        }
+    }
+
     /// What the caller should do.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -213,6 +235,7 @@ impl RepoError {
             | Self::NoPath { .. } => ErrorKind::NotFound,
             Self::RefExists { .. }
             | Self::RefMoved { .. }
+            | Self::RequestUsed { .. }
             | Self::Exists { .. }
             | Self::NotAsExpected { .. }
             | Self::PreconditionRequired { .. } => ErrorKind::Conflict,

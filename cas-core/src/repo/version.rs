@@ -34,6 +34,9 @@ pub(crate) struct NewVersion<'a> {
 pub(crate) enum Made {
     /// The branch points at the new commit.
     Done(CommitId),
+    /// An earlier try of the same request landed, by this entry. The new commit is named by
+    /// nothing.
+    Earlier(Box<LogEntry>),
     /// The branch moved meanwhile and points here now. The commit is named by nothing.
     Lost(Option<CommitId>),
 }
@@ -74,8 +77,8 @@ impl Repository {
             metadata: Metadata::new(),
         };
         Ok(match self.store.refs().update(&update).await? {
-            // An earlier try of the same request may have landed with a commit of its own.
-            UpdateOutcome::Moved(entry) => Made::Done(entry.entry.target.unwrap_or(id)),
+            UpdateOutcome::Moved(entry) if entry.entry.target == Some(id) => Made::Done(id),
+            UpdateOutcome::Moved(entry) => Made::Earlier(Box::new(entry)),
             UpdateOutcome::Refused(head) => Made::Lost(head.and_then(|head| head.entry.target)),
         })
     }

@@ -12,6 +12,9 @@ use crate::object::codec::{self, DecodeError};
 /// The version of the whole layout that this program reads and writes.
 const VERSION: u64 = 1;
 
+/// How often the marker is put while the bucket refuses it although nothing is there.
+const PUT_ATTEMPTS: usize = 8;
+
 /// The hash that names objects.
 const HASH: &str = "blake3";
 
@@ -72,11 +75,21 @@ pub async fn create(
     let marker = Marker {
         created_at: env.clock.now(),
     };
-    let put = bucket
-        .put_if_absent(&Key::from(layout::MARKER), Bytes::from(marker.encode()))
-        .await?;
-    // Refused: another process made the store a moment ago, or our own put was repeated.
-    Ok((open(bucket, location).await?, put == Put::Created))
+    let bytes = Bytes::from(marker.encode());
+    for _ in 0..PUT_ATTEMPTS {
+        let put = bucket
+            .put_if_absent(&Key::from(layout::MARKER), bytes.clone())
+            .await?;
+        // Refused: another process made the store a moment ago, or our own put was repeated.
+        if let Some(found) = read(bucket, location).await? {
+            let made = put == Put::Created || found == marker;
+            return Ok((found, made));
+        }
+        // Refused, and yet nothing there: racing puts were told to try again.
+    }
+    Err(StoreError::NoStore {
+        location: location.to_owned(),
+    })
 }
 
 async fn read(bucket: &Bucket, location: &str) -> Result<Option<Marker>, StoreError> {

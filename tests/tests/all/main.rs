@@ -4,7 +4,13 @@
 
 mod books;
 mod codec_properties;
+mod conformance;
 mod crash;
 mod format;
 mod limits;
+mod local_store;
 mod race;
+mod ref_faults;
+mod ref_mutants;
+mod ref_races;
+mod world;

@@ -191,6 +191,12 @@ impl Repository {
         };
         match self.make_version(session, new).await? {
             Made::Done(commit) => Ok(Some(commit)),
+            Made::Earlier(entry) => match entry.entry.target {
+                Some(commit) if self.store.get_commit(&commit).await?.tree == trees.root => {
+                    Ok(Some(commit))
+                }
+                _ => Err(RepoError::request_used(&entry).into()),
+            },
             Made::Lost(current) => {
                 let (book, name) = (request.book.clone(), request.branch.clone());
                 Err(RepoError::RefMoved {

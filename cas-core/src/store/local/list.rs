@@ -96,6 +96,9 @@ pub(super) fn one_level(store: &LocalStore, prefix: Option<&Key>) -> Result<List
 /// The paths right below `folder`, those of folders with a `/` at the end, in key order: a
 /// folder sorts by its name and the `/`, as its keys do.
 fn sorted(store: &LocalStore, folder: &str) -> Result<Vec<String>> {
+    if folder.split('/').next() == Some(TEMP) {
+        return Ok(Vec::new());
+    }
     let list = || -> std::io::Result<Vec<String>> {
         let mut paths = Vec::new();
         for entry in rustix::fs::Dir::new(store.inner.disk.open_folder(folder)?)? {

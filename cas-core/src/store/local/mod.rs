@@ -185,6 +185,9 @@ impl ObjectStore for LocalStore {
     }
 
     async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<GetResult> {
+        if check(key).is_err() {
+            return Err(failed(key, std::io::ErrorKind::NotFound.into()));
+        }
         let (file, stat) = self
             .inner
             .disk
@@ -220,6 +223,7 @@ impl ObjectStore for LocalStore {
         let store = self.clone();
         keys.map(move |key| {
             let key = key?;
+            check(&key)?;
             match store.inner.disk.remove(key.as_ref()) {
                 Ok(()) => Ok(key),
                 // Deletion is idempotent, as on every bucket.
@@ -247,6 +251,7 @@ impl ObjectStore for LocalStore {
     }
 
     async fn copy_opts(&self, from: &Key, to: &Key, options: CopyOptions) -> Result<()> {
+        check(from)?;
         check(to)?;
         let (mut file, _) = self
             .inner

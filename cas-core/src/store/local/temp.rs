@@ -68,9 +68,14 @@ impl Opened {
             let name = u128::from_be_bytes(Env::system().entropy.bytes());
             let path = format!("{TEMP}/{name:032x}");
             disk.make_folder(&path)?;
-            let lock = File::from(disk.open_folder(&path)?);
+            // Between making and locking it, another process may have taken it for abandoned: it is
+            // gone before it is opened, or before the lock is had.
+            let lock = match disk.open_folder(&path) {
+                Ok(folder) => File::from(folder),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
             flock(&lock, FlockOperation::LockExclusive)?;
-            // Between making and locking it, another process may have taken it for abandoned.
             if disk.stat(&path).is_ok() {
                 return Ok(Self {
                     path,

@@ -1,0 +1,181 @@
+//! Stores with one deliberate flaw each, to prove that the checks of the invariants can fail.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cas_core::name::{BookId, RefName, RequestId};
+use cas_core::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome};
+use cas_core::store::Refs;
+use futures::stream::BoxStream;
+use object_store::path::Path as Key;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+
+/// What is wrong with a [`MutantStore`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Put-if-absent overwrites, as several buckets do that do not know the condition.
+    IgnoresPutIfAbsent,
+    /// Puts below this folder are acknowledged and dropped.
+    Drops(&'static str),
+    /// With every put below `refs/`, something else is written as well.
+    CopiesAlong,
+}
+
+/// An object store with a flaw.
+#[derive(Debug)]
+pub struct MutantStore {
+    inner: Arc<dyn ObjectStore>,
+    flaw: Flaw,
+}
+
+impl MutantStore {
+    /// `inner` with `flaw`.
+    pub fn new(inner: Arc<dyn ObjectStore>, flaw: Flaw) -> Self {
+        Self { inner, flaw }
+    }
+}
+
+impl fmt::Display for MutantStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mutant {}", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for MutantStore {
+    async fn put_opts(
+        &self,
+        key: &Key,
+        payload: PutPayload,
+        mut options: PutOptions,
+    ) -> Result<PutResult> {
+        match self.flaw {
+            Flaw::IgnoresPutIfAbsent => options.mode = PutMode::Overwrite,
+            Flaw::Drops(folder) if key.as_ref().starts_with(folder) => {
+                return Ok(PutResult {
+                    e_tag: None,
+                    version: None,
+                    extensions: object_store::Extensions::default(),
+                });
+            }
+            Flaw::CopiesAlong if key.as_ref().starts_with("refs/") => {
+                let along = Key::from(format!("blobs/{key}"));
+                let bytes = Bytes::from(payload.clone());
+                self.inner
+                    .put_opts(&along, bytes.into(), PutOptions::default())
+                    .await?;
+            }
+            Flaw::Drops(_) | Flaw::CopiesAlong => {}
+        }
+        self.inner.put_opts(key, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        key: &Key,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(key, options).await
+    }
+
+    async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(key, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        keys: BoxStream<'static, Result<Key>>,
+    ) -> BoxStream<'static, Result<Key>> {
+        self.inner.delete_stream(keys)
+    }
+
+    fn list(&self, prefix: Option<&Key>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Key>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Key, to: &Key, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// What is wrong with [`MutantRefs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefFlaw {
+    /// Moves a ref whatever its caller believes to be there.
+    ForgetsExpectations,
+    /// Moves `main` along with any other ref.
+    MovesMainToo,
+    /// Takes every repeated request for a new one.
+    ForgetsRequests,
+}
+
+/// Refs with a flaw.
+#[derive(Debug)]
+pub struct MutantRefs {
+    inner: Arc<dyn Refs>,
+    flaw: RefFlaw,
+    /// Feeds ids for requests that are taken for new ones.
+    env: cas_core::env::Env,
+}
+
+impl MutantRefs {
+    /// `inner` with `flaw`.
+    pub fn new(inner: Arc<dyn Refs>, flaw: RefFlaw, env: cas_core::env::Env) -> Self {
+        Self { inner, flaw, env }
+    }
+
+    fn fresh(&self) -> RequestId {
+        self.env.request_id()
+    }
+}
+
+#[async_trait]
+impl Refs for MutantRefs {
+    async fn head(&self, book: &BookId, name: &RefName) -> Result<Option<LogEntry>, RefError> {
+        self.inner.head(book, name).await
+    }
+
+    async fn entry(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        seq: u64,
+    ) -> Result<Option<LogEntry>, RefError> {
+        self.inner.entry(book, name, seq).await
+    }
+
+    async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
+        let mut update = update.clone();
+        match self.flaw {
+            RefFlaw::ForgetsExpectations => update.expect = Expectation::Any,
+            RefFlaw::ForgetsRequests => update.request_id = self.fresh(),
+            RefFlaw::MovesMainToo => {
+                let main = RefUpdate {
+                    name: RefName::main(),
+                    expect: Expectation::Any,
+                    request_id: self.fresh(),
+                    ..update.clone()
+                };
+                self.inner.update(&main).await?;
+            }
+        }
+        self.inner.update(&update).await
+    }
+
+    async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
+        self.inner.names(book).await
+    }
+
+    async fn books(&self) -> Result<Vec<BookId>, RefError> {
+        self.inner.books().await
+    }
+}

@@ -91,15 +91,22 @@ operations! {
     reset = "reset";
 }
 
-/// Names one attempt to change a ref, so that a repeated attempt is known for the same one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Names one wish to change a ref, so that a repeated wish is known for the same one.
+///
+/// Two ids are equal if their texts are. Besides its text an id knows whether it is
+/// [fresh](Self::is_fresh): made up a moment ago, so that no log can hold it and none need be
+/// searched for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RequestId(String);
+pub struct RequestId {
+    text: String,
+    fresh: bool,
+}
 
 impl RequestId {
     const WHAT: &'static str = "request id";
 
-    /// Checks the rules: 1 to 64 of `A-Z a-z 0-9 - _`.
+    /// Checks the rules: 1 to 64 of `A-Z a-z 0-9 - _`. The id may have been used before.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let plain = text
             .bytes()
@@ -108,12 +115,73 @@ impl RequestId {
             let rule = "a request id has 1 to 64 of the characters A-Z a-z 0-9 - _";
             return Err(NameError::new(Self::WHAT, text, rule));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self {
+            text: text.to_owned(),
+            fresh: false,
+        })
     }
 
-    /// The request id of sixteen random bytes: 32 hex digits.
+    /// The fresh request id of sixteen random bytes: 32 hex digits.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(format!("{:032x}", u128::from_be_bytes(bytes)))
+        Self {
+            text: format!("{:032x}", u128::from_be_bytes(bytes)),
+            fresh: true,
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it was made up for this very wish, so that no earlier try can have used it.
+    pub const fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// The same id for trying again what may have been done already.
+    #[must_use]
+    pub fn to_repeat(&self) -> Self {
+        Self {
+            text: self.text.clone(),
+            fresh: false,
+        }
+    }
+}
+
+impl PartialEq for RequestId {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for RequestId {}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for RequestId {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<RequestId> for String {
+    fn from(id: RequestId) -> Self {
+        id.text
     }
 }
 
@@ -156,7 +224,7 @@ macro_rules! text_type {
     )*};
 }
 
-text_type! { Actor Operation RequestId }
+text_type! { Actor Operation }
 pub(super) use text_type;
 
 #[cfg(test)]

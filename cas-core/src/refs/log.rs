@@ -195,7 +195,8 @@ impl Refs for RefLog {
             {
                 return Ok(UpdateOutcome::Moved(found.clone()));
             }
-            if !update.expect.holds(head.as_ref()) {
+            let gone = head.as_ref().is_none_or(|head| head.entry.target.is_none());
+            if !update.expect.holds(head.as_ref()) || (gone && update.target.is_none()) {
                 return Ok(UpdateOutcome::Refused(head));
             }
             check_tag(update, head.as_ref())?;
@@ -276,7 +277,8 @@ impl RefLog {
     }
 }
 
-/// The entry that an earlier try of `request` left, if it is among the newest up to `head`.
+/// The entry that an earlier try of `request` left, if it is among the newest up to `head`. A
+/// fresh request has no earlier try, and nothing is read.
 ///
 /// An entry that cannot be read is an error: it may be the one.
 pub(crate) async fn earlier_try(
@@ -287,6 +289,9 @@ pub(crate) async fn earlier_try(
     let RefEntry {
         book, name, seq, ..
     } = &head.entry;
+    if request.is_fresh() {
+        return Ok(None);
+    }
     if head.entry.request_id == *request {
         return Ok(Some(head.clone()));
     }
@@ -314,7 +319,7 @@ fn fate_unknown(update: &RefUpdate, source: StoreError) -> RefError {
     RefError::FateUnknown {
         book: update.book.clone(),
         name: update.name.clone(),
-        request_id: update.request_id.clone(),
+        request_id: update.request_id.to_repeat(),
         source,
     }
 }

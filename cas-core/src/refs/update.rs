@@ -43,7 +43,8 @@ pub enum Expectation {
 pub enum UpdateOutcome {
     /// The ref moved, by this entry.
     Moved(LogEntry),
-    /// The expectation does not hold; this is the newest entry. Nothing was written.
+    /// The expectation does not hold, or there is nothing to delete; this is the newest entry.
+    /// Nothing was written.
     Refused(Option<LogEntry>),
 }
 

@@ -13,7 +13,7 @@
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 
-use super::{LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
+use super::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
 use crate::env::Env;
 use crate::error::ErrorKind;
 use crate::limits;
@@ -195,11 +195,13 @@ impl Refs for RefLog {
             {
                 return Ok(UpdateOutcome::Moved(found.clone()));
             }
-            let gone = head.as_ref().is_none_or(|head| head.entry.target.is_none());
-            if !update.expect.holds(head.as_ref()) || (gone && update.target.is_none()) {
+            if !update.expect.holds(head.as_ref()) {
                 return Ok(UpdateOutcome::Refused(head));
             }
             check_tag(update, head.as_ref())?;
+            if update.target.is_none() && Expectation::Absent.holds(head.as_ref()) {
+                return Ok(UpdateOutcome::Refused(head));
+            }
             match self
                 .attempt(update, self.next(update, head.as_ref()))
                 .await?

@@ -725,6 +725,55 @@ fn interrupted_between(user: &User, from: &str, to: &str) {
 }
 
 #[test]
+fn an_interrupted_checkout_is_gone_on_with_whatever_version_comes_next() {
+    let first = &[("a", "1\n"), ("b", "b\n"), ("gone", "gone\n")];
+    let second = &[
+        ("a", "2\n"),
+        ("b", "b\n"),
+        ("new", "new\n"),
+        ("n/ew", "n\n"),
+    ];
+    let third = &[
+        ("b", "b\n"),
+        ("new/below", "a folder now\n"),
+        ("n", "a file now\n"),
+    ];
+    let user = User::new();
+    version(&user, first);
+    version(&user, second);
+    version(&user, third);
+    for (next, files) in [
+        ("guide~1", &second[..]),
+        ("guide~2", &first[..]),
+        ("guide", &third[..]),
+    ] {
+        interrupted_between(&user, "guide~2", "guide~1");
+        assert_eq!(user.json(["status", "site"])["interrupted"], true);
+        user.ok(["checkout", next, "site"]);
+        holds(&user, files);
+        let status = user.json(["status", "site"]);
+        assert_eq!(status["clean"], true, "{next}: {status}");
+    }
+}
+
+#[test]
+fn a_file_of_the_user_where_an_interrupted_checkout_was_to_write_stays() {
+    let user = User::new();
+    version(&user, &[("a", "1\n")]);
+    version(&user, &[("a", "1\n"), ("new", "new\n"), ("x", "x\n")]);
+    version(&user, &[("a", "1\n"), ("x/y", "y\n")]);
+    interrupted_between(&user, "guide~2", "guide~1");
+    user.write("site/new", "mine\n");
+    user.ok(["checkout", "guide~2", "site"]);
+    holds(&user, &[("a", "1\n"), ("new", "mine\n")]);
+
+    std::fs::remove_file(user.path("site/new")).unwrap();
+    interrupted_between(&user, "guide~2", "guide~1");
+    user.write("site/x", "mine\n");
+    refused(&user, &["checkout", "guide", "site"], &["x"]);
+}
+
+#[test]
 fn status_tells_what_differs_without_a_store() {
     let user = with_site();
     std::fs::remove_dir_all(user.store()).unwrap();

@@ -157,6 +157,9 @@ fn folder_hint(error: &FolderError) -> Option<String> {
             "if the branch is really to lose all its files, say --allow-empty".to_owned()
         }
         FolderError::NotACheckout { .. } => "`cas checkout REV DIR` makes one".to_owned(),
+        FolderError::Unfinished { .. } => {
+            "run `cas checkout` again: it goes on where it was interrupted".to_owned()
+        }
         FolderError::Store(source) | FolderError::Content { source, .. } => return store_hint(source),
         _ => return None,
     })

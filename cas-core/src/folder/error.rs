@@ -72,8 +72,14 @@ pub enum FolderError {
         source: StoreError,
     },
     /// The folder is no checkout.
-    #[error("{} is not a checkout: it has no index", path.display())]
+    #[error("{} is not a checkout: it has no index that can be read", path.display())]
     NotACheckout {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder's first checkout was never finished, so there is nothing to compare it with.
+    #[error("the first checkout into {} was interrupted", path.display())]
+    Unfinished {
         /// The folder.
         path: PathBuf,
     },
@@ -105,7 +111,7 @@ impl FolderError {
                 ErrorKind::Invalid
             }
             Self::Changed { .. } | Self::InTheWay { .. } => ErrorKind::Conflict,
-            Self::NotACheckout { .. } => ErrorKind::NotFound,
+            Self::NotACheckout { .. } | Self::Unfinished { .. } => ErrorKind::NotFound,
         }
     }
 }

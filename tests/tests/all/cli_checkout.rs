@@ -701,6 +701,23 @@ fn a_damaged_blob_leaves_the_file_that_it_was_to_replace() {
 }
 
 #[test]
+fn an_interrupted_first_checkout_is_gone_on_with() {
+    let user = User::new();
+    let tree = version(&user, FIRST)["tree"].clone();
+    checkout(&user, "guide");
+    std::fs::remove_file(user.path("site/.cas/index")).unwrap();
+    interrupt(&user, tree.as_str().unwrap());
+    user.write("site/README.md", "# Gu");
+    user.write("site/ch1/lesson.md", "");
+    std::fs::remove_file(user.path("site/ch2/lesson.md")).unwrap();
+    let said = user.fails(1, ["status", "site"]);
+    assert!(said.contains("interrupted"), "{said}");
+    assert_eq!(checkout(&user, "guide"), (3, 0, 1));
+    holds(&user, FIRST);
+    assert_eq!(user.json(["status", "site"])["interrupted"], false);
+}
+
+#[test]
 fn what_is_not_the_beginning_of_what_was_being_written_is_the_users() {
     let user = User::new();
     let tree = version(&user, FIRST)["tree"].clone();

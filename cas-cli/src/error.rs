@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use cas_core::ErrorKind;
 use cas_core::folder::FolderError;
 use cas_core::name::NameError;
+use cas_core::object::DecodeError;
 use cas_core::refs::RefError;
 use cas_core::repo::RepoError;
 use cas_core::store::StoreError;
@@ -222,7 +223,13 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::NotEmpty { .. } => {
             "choose an empty folder, or one that does not exist yet".to_owned()
         }
-        StoreError::BadMarker { .. } => "a newer version of cas may know this format".to_owned(),
+        StoreError::BadMarker {
+            source: DecodeError::UnknownVersion { .. },
+            ..
+        } => "a newer version of cas may know this format".to_owned(),
+        StoreError::BadMarker { .. } => {
+            "restore its file `cas-format` from a copy of the store; nothing was changed".to_owned()
+        }
         StoreError::Damaged { .. } | StoreError::Missing { .. } => {
             "restore the object from a copy of the store; nothing that names it was changed"
                 .to_owned()

@@ -585,6 +585,28 @@ fn a_store_of_another_format_version_is_refused_and_never_touched() {
     }
 }
 
+#[test]
+fn a_damaged_format_marker_is_damaged_data() {
+    let user = with_guide();
+    let marker = user.store().join("cas-format");
+    writable(&marker);
+    let good = std::fs::read(&marker).unwrap();
+    let hash = codec::encode(&(1_u64, "sha256", 5_u64));
+    for bad in [
+        &good[..good.len() - 1],
+        b"",
+        b"\xff\xff",
+        &[0; 2_000],
+        &hash,
+    ] {
+        std::fs::write(&marker, bad).unwrap();
+        for command in ["books", "init"] {
+            let said = refuses(&user, 4, [command], &["the store at"]);
+            assert!(!said.contains("newer version"), "{said}");
+        }
+    }
+}
+
 /// Stored files may be read-only.
 fn writable(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();

@@ -714,6 +714,51 @@ fn a_damaged_object_of_any_kind_is_named_and_never_used() {
 }
 
 #[test]
+fn a_damaged_ref_log_entry_is_named_and_stops_every_use_of_the_ref() {
+    let user = with_guide();
+    let entry = |seq: u64| {
+        let key = format!("refs/guide/main/{:016x}", u64::MAX - seq);
+        user.store().join(key)
+    };
+    for_each_damage(&entry(2), |damage| {
+        if damage == "missing" {
+            // The newest entry is the ref: without it the ref is what it was before.
+            return;
+        }
+        for command in [
+            "ls guide",
+            "import book guide",
+            "put guide a.md new.md --create",
+            "branch list guide",
+            "reset guide@main guide@draft",
+            "branch delete guide@main",
+            "reflog guide@main",
+        ] {
+            refuses(
+                &user,
+                4,
+                command.split(' '),
+                &["entry 2 of guide@main is damaged", "hint: ", "verify-log"],
+            );
+        }
+        user.ok(["ls", "guide@draft"]);
+    });
+    for_each_damage(&entry(1), |damage| {
+        user.ok(["ls", "guide"]);
+        let ran = user.run(["verify-log", "guide@main", "--json"]);
+        assert_eq!(ran.code(), 4, "{damage}");
+        let report: serde_json::Value = serde_json::from_slice(&ran.0.stdout).unwrap();
+        assert_eq!(report["ok"], false, "{damage}");
+        assert_eq!(report["entries"], 2, "{damage}");
+        assert_eq!(report["faults"][0]["seq"], 1, "{damage}: {report}");
+        assert!(ran.stderr().starts_with("error: the log of guide@main has"));
+        let said = user.fails(4, ["reflog", "guide@main"]);
+        assert!(said.contains("entry 1"), "{damage}: {said}");
+    });
+    assert_eq!(user.json(["verify-log", "guide@main"])["ok"], true);
+}
+
+#[test]
 fn an_entry_moved_to_another_ref_or_position_is_noticed() {
     let user = with_guide();
     let log = user.store().join("refs/guide");

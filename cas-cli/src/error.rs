@@ -174,7 +174,8 @@ fn repo_hint(error: &RepoError) -> Option<String> {
         RepoError::NoRef { book, .. } => {
             format!("`cas branch list {book}` and `cas tag list {book}` show what there is")
         }
-        RepoError::Deleted { book, name } => {
+        // A tag is deleted for ever.
+        RepoError::Deleted { book, name } if !name.is_tag() => {
             format!("`cas branch restore {book}@{name}` brings it back")
         }
         RepoError::RefMoved { .. } => {
@@ -195,8 +196,8 @@ fn repo_hint(error: &RepoError) -> Option<String> {
         }
         RepoError::PreconditionRequired { current, .. } => format!("say --expect {current}"),
         RepoError::Ambiguous { .. } => "give more digits".to_owned(),
-        RepoError::IsAFolder { .. } => {
-            "for a folder with everything in it, rm takes --recursive".to_owned()
+        RepoError::RemoveFolder { .. } => {
+            "to remove it with everything in it, say --recursive".to_owned()
         }
         RepoError::Store(source) => return store_hint(source),
         RepoError::Ref(source) => return ref_hint(source),

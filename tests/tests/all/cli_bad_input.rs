@@ -279,6 +279,65 @@ fn a_path_that_no_book_can_hold_is_wrong_usage() {
 }
 
 #[test]
+fn a_file_where_a_folder_is_needed_and_the_reverse_are_named() {
+    let user = with_guide();
+    refuses_all(
+        &user,
+        &[
+            (
+                1,
+                "put guide README.md/below.md new.md --create",
+                &["README.md is a file; a folder is needed"],
+            ),
+            (
+                1,
+                "put guide README.md/a/b.md new.md --create",
+                &["README.md is a file"],
+            ),
+            (3, "put guide ch1 new.md --create", &["ch1 exists already"]),
+            (
+                1,
+                "put guide ch1 new.md --expect 7a61b36e",
+                &["ch1 is a folder; a file is needed"],
+            ),
+            (1, "cat guide ch1", &["ch1 is a folder; a file is needed"]),
+            (1, "ls guide README.md/below", &["README.md/below"]),
+            (1, "cat guide README.md/below", &["README.md/below"]),
+            (
+                1,
+                "rm guide ch1",
+                &["ch1 is a folder", "hint: ", "--recursive"],
+            ),
+            (
+                1,
+                "mv guide README.md ch1/lesson.md/below.md",
+                &["ch1/lesson.md is a file"],
+            ),
+            (3, "mv guide README.md ch1", &["ch1 exists already"]),
+            (
+                3,
+                "mv guide README.md ch1/lesson.md",
+                &["ch1/lesson.md exists already"],
+            ),
+            (1, "mv guide ch1 ch1/deeper", &["into itself"]),
+            (1, "mv guide ch1 ch1", &["into itself"]),
+            (
+                1,
+                "checkout guide site --path README.md",
+                &["README.md is a file"],
+            ),
+        ],
+    );
+    for hint in ["cat guide ch1", "put guide ch1 new.md --expect 7a61b36e"] {
+        let said = user.fails(1, hint.split(' '));
+        assert!(
+            !said.contains("--recursive"),
+            "no command but rm has it: {said}"
+        );
+    }
+}
+
+#[test]
 fn an_edit_of_something_else_than_expected_is_a_conflict_that_names_what_is_there() {
     let user = with_guide();
     let readme = blake3::hash(b"# Guide\n").to_hex().to_string();
@@ -514,6 +573,50 @@ fn a_prefix_of_several_ids_is_ambiguous_and_they_are_listed() {
         ],
     );
     user.ok(["show", &id[..13]]);
+}
+
+#[test]
+fn a_tag_never_moves_and_its_name_is_never_used_again() {
+    let user = with_guide();
+    refuses_all(
+        &user,
+        &[
+            (
+                1,
+                "reset guide@tags/v1 guide~1",
+                &["guide@tags/v1", "a tag never moves"],
+            ),
+            (
+                1,
+                "put guide@tags/v1 a.md new.md --create",
+                &["a tag never moves"],
+            ),
+            (1, "rm guide@tags/v1 README.md", &["a tag never moves"]),
+            (1, "mv guide@tags/v1 README.md a.md", &["a tag never moves"]),
+            (1, "import book guide@tags/v1", &["a tag never moves"]),
+            (1, "import book guide@tags/v2", &["a tag never moves"]),
+        ],
+    );
+    user.ok(["tag", "delete", "guide@v1"]);
+    refuses_all(
+        &user,
+        &[
+            (
+                1,
+                "tag create guide@v1 guide",
+                &["guide@tags/v1", "never made again"],
+            ),
+            (1, "branch restore guide@tags/v1", &["a tag never moves"]),
+            (1, "ls guide@tags/v1", &["guide@tags/v1 is deleted"]),
+            (1, "tag delete guide@v1", &["guide@tags/v1 is deleted"]),
+        ],
+    );
+    let said = user.fails(1, ["ls", "guide@tags/v1"]);
+    assert!(
+        !said.contains("restore"),
+        "what cannot be done is not advised: {said}"
+    );
+    assert!(user.ok(["ls", "guide@tags/v1#1"]).contains("README.md"));
 }
 
 #[test]

@@ -60,13 +60,18 @@ impl CommandError {
     /// What may be done about it; `None` for wrong usage.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
         match self {
+            Self::Usage(_)
+            | Self::Name(_)
+            // Arguments that are malformed in a way that only shows when they are used.
+            | Self::Store(StoreError::BadLocation { .. })
+            | Self::Repo(RepoError::Pattern { .. })
+            | Self::Folder(FolderError::Repo(RepoError::Pattern { .. })) => None,
             Self::Folder(source) => Some(source.kind()),
             Self::Repo(source) => Some(source.kind()),
             Self::Store(source) => Some(source.kind()),
             Self::Ref(source) => Some(source.kind()),
             Self::Io { source, .. } => Some(source.into()),
             Self::Found { kind, .. } => Some(*kind),
-            Self::Usage(_) | Self::Name(_) => None,
         }
     }
 

@@ -153,6 +153,58 @@ fn malformed_books_refs_revisions_and_ids_are_wrong_usage() {
 }
 
 #[test]
+fn wrong_usage_says_what_is_missing_or_too_much() {
+    let user = with_guide();
+    refuses_all(
+        &user,
+        &[
+            (2, "put guide README.md new.md", &["--create", "--expect"]),
+            (
+                2,
+                "put guide README.md new.md --create --expect 7a61b36e",
+                &["--create", "cannot be used with"],
+            ),
+            (2, "rm guide", &["<PATH>"]),
+            (
+                2,
+                "rm guide a.md b.md --expect 7a61b36e",
+                &["just one path"],
+            ),
+            (2, "import book", &["BOOK[@BRANCH]"]),
+            (2, "checkout guide", &["<DIR>"]),
+            (2, "frobnicate", &["frobnicate"]),
+            (2, "ls guide --jobs 0", &["1 to 1024"]),
+            (2, "ls guide --actor system", &["`system` is nobody"]),
+            (
+                2,
+                "diff guide guide --stat --patch",
+                &["cannot be used with"],
+            ),
+            (2, "branch create guide@tags/x", &["`cas tag create`"]),
+            (2, "branch delete guide@tags/v1", &["`cas tag delete`"]),
+            (2, "branch create guide@x --from other", &["another book"]),
+            (2, "tag create guide@x other", &["another book"]),
+            (2, "reset guide@main other", &["another book"]),
+            (2, "branch list guide [z-a]", &["pattern \"[z-a]\""]),
+            (
+                2,
+                "--store s3://bucket books",
+                &["s3://bucket", "a store is a folder"],
+            ),
+            (2, "--store file://relative books", &["absolute path"]),
+        ],
+    );
+    refuses(&user, 2, ["--store", "", "books"], &["not empty"]);
+    refuses(&user, 2, ["--actor", "", "books"], &["1 to 255 bytes"]);
+    refuses(
+        &user,
+        2,
+        ["--actor", "a\nb", "books"],
+        &["no control characters"],
+    );
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let user = with_guide();
     refuses_all(

@@ -202,6 +202,14 @@ fn exclude_leaves_out_at_every_depth_and_may_be_repeated() {
 }
 
 #[test]
+fn a_bad_pattern_is_wrong_usage_and_named() {
+    let user = User::new();
+    user.write("book/a.md", "a\n");
+    let said = user.fails(2, ["import", "book", "guide", "--exclude", "[z-a]"]);
+    assert!(said.contains("[z-a]"), "{said}");
+}
+
+#[test]
 fn an_unchanged_folder_is_not_read_and_nothing_is_written() {
     let user = User::new();
     write_everything(&user, "book");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::ErrorKind;
 use crate::name::BookPath;
-use crate::repo::{PathFault, RepoError, lines};
+use crate::repo::{PathFault, RepoError, lines, one_line};
 use crate::store::StoreError;
 
 /// A failure of an operation on a folder.
@@ -96,7 +96,7 @@ pub struct InTheWay {
 
 impl fmt::Display for InTheWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.path, self.reason)
+        write!(f, "{} ({})", one_line(&self.path), self.reason)
     }
 }
 

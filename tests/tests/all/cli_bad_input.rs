@@ -477,6 +477,63 @@ fn names_that_meet_on_some_disks_are_refused_by_edits() {
     );
 }
 
+#[test]
+fn a_folder_that_no_book_can_hold_is_refused_with_every_fault() {
+    let user = with_guide();
+    let file = |name: &str| user.write(&format!("bad/{name}"), "x\n");
+    file("fine.md");
+    file("con.md");
+    file("deep/er/aux");
+    file("sub/.GIT/config");
+    file("back\\slash");
+    file("new\nline");
+    file("cafe\u{301}.md");
+    file("trailing.");
+    file("README");
+    file("readme");
+    file("ch/É.md");
+    file("ch/é.md");
+    let raw = user.path("bad").join(OsStr::from_bytes(b"raw\xff.md"));
+    std::fs::write(raw, "x").unwrap();
+    make_node(&user.path("bad/pipe"), rustix::fs::FileType::Fifo).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(user.path("bad/socket")).unwrap();
+    let said = refuses(
+        &user,
+        1,
+        ["import", "bad", "hostile"],
+        &[
+            "bad cannot be imported",
+            "con.md: the name is a device",
+            "deep/er/aux: the name is a device",
+            "sub/.GIT: `.git`",
+            "none of / \\",
+            "control characters",
+            "normal form C",
+            "trailing.: a name does not end",
+            "UTF-8",
+            "pipe: it is a FIFO",
+            "socket: it is a socket",
+            "readme: it meets README",
+            "ch/é.md: it meets É.md",
+            "hint: ",
+            "--exclude",
+        ],
+    );
+    assert!(!said.contains("fine.md"), "{said}");
+    assert!(said.contains("because of 12 paths"), "{said}");
+    let raw = said.chars().any(|c| c.is_control() && c != '\n');
+    let lines = said.lines().filter(|line| line.starts_with("  ")).count();
+    assert!(!raw && lines == 12, "{said:?}");
+    refuses(
+        &user,
+        1,
+        ["import", "bad", "hostile", "--dry-run"],
+        &["con.md"],
+    );
+    let parts = ["no book hostile"];
+    refuses(&user, 1, ["ls", "hostile"], &parts);
+}
+
 fn make_node(path: &Path, kind: rustix::fs::FileType) -> rustix::io::Result<()> {
     use rustix::fs::{CWD, Mode, makedev, mknodat};
     mknodat(CWD, path, kind, Mode::from_raw_mode(0o600), makedev(1, 3))

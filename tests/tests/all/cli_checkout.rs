@@ -865,3 +865,21 @@ fn a_place_that_cannot_be_a_checkout_is_named() {
     assert_eq!(snapshot(&user.store()), before);
     user.ok(["checkout", "guide", "new/deep/folder"]);
 }
+
+#[test]
+fn names_with_control_characters_are_shown_on_one_line() {
+    let user = User::new();
+    version(&user, &[("x", "a file\n")]);
+    user.write("site/x/new\nline", "mine\n");
+    let args = ["checkout", "guide", "site"];
+    refused(&user, &args, &["x/new\\nline"]);
+    user.ok(["checkout", "guide", "site", "--force"]);
+    user.write("site/es\u{1b}cape", "mine\n");
+    let said = user.ok(["status", "site"]);
+    assert!(said.ends_with("unreadable  es\\u{1b}cape\n"), "{said:?}");
+    assert_eq!(
+        user.json(["status", "site"])["items"][0]["path"],
+        "es\u{1b}cape",
+        "programs get the name itself"
+    );
+}

@@ -680,6 +680,47 @@ fn damages(good: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
 }
 
 #[test]
+fn a_damaged_blob_is_named_never_laid_out_and_no_hindrance_once_it_is_repaired() {
+    let large = "0123456789abcdef".repeat(300_000);
+    for content in ["the content of a small file\n", &large] {
+        let user = User::new();
+        user.write("book/a.md", "a\n");
+        user.write("book/bad/b.md", content);
+        user.write("book/c.md", "c\n");
+        user.ok(["import", "book", "guide"]);
+        let (file, id) = (blob_file(&user, content), Hash::of(content.as_bytes()));
+        set_mode(&file, 0o644);
+        for (damage, bytes) in damages(content.as_bytes()) {
+            let _ = std::fs::remove_dir_all(user.path("site"));
+            match &bytes {
+                None => std::fs::remove_file(&file).unwrap(),
+                Some(bytes) => std::fs::write(&file, bytes).unwrap(),
+            }
+            let said = user.fails(4, ["checkout", "guide", "site"]);
+            assert!(said.contains("bad/b.md"), "{damage}: {said}");
+            assert!(said.contains(&id.to_hex()), "{damage}: {said}");
+            assert!(said.contains("hint: "), "{damage}: {said}");
+            assert!(!user.path("site/bad/b.md").exists(), "{damage}");
+            let cat = user.fails(4, ["cat", "guide", "bad/b.md"]);
+            assert!(cat.contains(&id.to_hex()), "{damage}: {cat}");
+            let code = if bytes.is_none() { 1 } else { 4 };
+            user.fails(code, ["show", &id.to_hex()]);
+
+            let said = user.fails(1, ["status", "site"]);
+            assert!(said.contains("interrupted"), "{damage}: {said}");
+            std::fs::write(&file, content).unwrap();
+            user.ok(["checkout", "guide", "site"]);
+            assert_eq!(
+                snapshot(&user.path("site")),
+                snapshot(&user.path("book")),
+                "{damage}"
+            );
+            assert_eq!(user.json(["status", "site"])["clean"], true, "{damage}");
+        }
+    }
+}
+
+#[test]
 fn a_damaged_blob_leaves_the_file_that_it_was_to_replace() {
     let user = with_site();
     version(&user, &[("README.md", "# New\n"), ("ch1/lesson.md", "1\n")]);

@@ -210,6 +210,19 @@ fn a_bad_pattern_is_wrong_usage_and_named() {
 }
 
 #[test]
+fn a_casignore_that_cannot_be_used_is_named() {
+    let user = User::new();
+    user.write("book/a.md", "a\n");
+    user.write("book/ch1/.casignore", "fine\n[z-a]\n");
+    let said = user.fails(1, ["import", "book", "guide"]);
+    assert!(said.contains("ch1/.casignore"), "{said}");
+    assert!(said.contains("line 2"), "{said}");
+    user.write("book/ch1/.casignore", b"\xff\n");
+    let said = user.fails(1, ["import", "book", "guide"]);
+    assert!(said.contains("ch1/.casignore"), "{said}");
+}
+
+#[test]
 fn an_unchanged_folder_is_not_read_and_nothing_is_written() {
     let user = User::new();
     write_everything(&user, "book");

@@ -450,6 +450,50 @@ fn an_edit_leaves_the_executable_bit_and_replaces_a_symlink() {
 }
 
 #[test]
+fn log_answers_in_json_newest_first_and_by_path() {
+    let user = with_guide();
+    user.write("x", "x\n");
+    user.ok(["put", "guide", "x.md", "x", "--create", "-m", "Second"]);
+    user.ok(["rm", "guide", "x.md", "-m", "Third\n\nWith a body"]);
+    let log = user.json(["log", "guide"]);
+    for item in log.as_array().unwrap() {
+        assert_keys(item, COMMIT);
+        assert!(is_id(&item["commit"]) && is_id(&item["tree"]) && is_time(&item["time"]));
+        assert_eq!(item["author"], "tester");
+        assert_eq!(item["metadata"], json!({}));
+    }
+    let messages = |log: &Value| -> Vec<String> {
+        let items = log.as_array().unwrap().iter();
+        items.map(|item| text(item, "message").to_owned()).collect()
+    };
+    assert_eq!(
+        messages(&log),
+        ["Third\n\nWith a body", "Second", "First draft"]
+    );
+    assert_eq!(log[0]["tree"], log[2]["tree"], "the book is as it was");
+    assert_eq!(
+        messages(&user.json(["log", "guide", "x.md"])),
+        ["Third\n\nWith a body", "Second"]
+    );
+    assert_eq!(
+        messages(&user.json(["log", "guide", "ch1/"])),
+        ["First draft"]
+    );
+    assert_eq!(
+        messages(&user.json(["log", "guide", "-n", "1"])),
+        ["Third\n\nWith a body"]
+    );
+    assert_eq!(
+        messages(&user.json(["log", "guide~1"])),
+        ["Second", "First draft"]
+    );
+    assert_eq!(
+        user.json(["log", "guide", "README.md", "-n", "0"]),
+        json!([])
+    );
+}
+
+#[test]
 fn show_answers_in_json_for_every_kind_by_revision_and_by_prefix() {
     let user = with_guide();
     let commit = user.json(["show", "guide"]);

@@ -658,6 +658,99 @@ fn git_apply(folder: &Path, patch: &[u8]) -> Option<std::process::Output> {
 }
 
 #[test]
+fn git_applies_the_patch_of_any_two_versions_without_changed_binary_files() {
+    let user = User::new();
+    let change: &[&dyn Fn()] = &[
+        &|| {
+            user.write("book/same.md", "same\n");
+            user.write("book/lines.md", "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n");
+            user.write("book/crlf.md", "a\r\nb\r\nc\r\n");
+            user.write("book/mac.md", "a\rb\rc\nd\re\n");
+            user.write("book/latin1.md", b"caf\xe9\nth\xe9\n");
+            user.write("book/bare", "no newline");
+            user.write("book/empty", "");
+            user.write("book/sp ace/a b.md", "a\nb\n");
+            user.write("book/sp ace/old b.md", "moved with spaces\n");
+            user.write("book/日本語.md", "一\n二\n");
+            user.write("book/script", "#!/bin/sh\n");
+            user.write("book/turns/folder", "a file\n");
+            user.write("book/moved.bin", b"\0\x01");
+            user.write("book/file/below.md", "a folder\n");
+            user.write("book/becomes-link", "text\n");
+            symlink("same.md", user.path("book/becomes-file")).unwrap();
+            symlink("same.md", user.path("book/points")).unwrap();
+        },
+        &|| {
+            user.write("book/lines.md", "0\n1\n2\n3\n4\nfive\n6\n7\n8\n9\n10\n11");
+            user.write("book/crlf.md", "a\r\nB\r\nc\r\nd");
+            user.write("book/mac.md", "a\rB\rc\nd\re\nf\rg");
+            user.write("book/latin1.md", b"caf\xe9\nth\xe8\n");
+            user.write("book/bare", "no newline\n");
+            user.write("book/empty", "not any more\n");
+            user.write("book/new empty", "");
+            user.write("book/sp ace/a b.md", "a\nB\n");
+            std::fs::rename(
+                user.path("book/sp ace/old b.md"),
+                user.path("book/sp ace/new b.md"),
+            )
+            .unwrap();
+            std::fs::create_dir(user.path("book/art")).unwrap();
+            std::fs::rename(user.path("book/moved.bin"), user.path("book/art/moved.bin")).unwrap();
+            user.write("book/日本語.md", "一\n三\n");
+            user.write("book/script", "#!/bin/bash\n");
+            set_mode(&user.path("book/script"), 0o755);
+            std::fs::remove_file(user.path("book/turns/folder")).unwrap();
+            user.write("book/turns/folder/now.md", "a folder\n");
+            std::fs::remove_dir_all(user.path("book/file")).unwrap();
+            user.write("book/file", "a file\n");
+            std::fs::remove_file(user.path("book/becomes-link")).unwrap();
+            symlink("same.md", user.path("book/becomes-link")).unwrap();
+            std::fs::remove_file(user.path("book/becomes-file")).unwrap();
+            user.write("book/becomes-file", "text\n");
+            std::fs::remove_file(user.path("book/points")).unwrap();
+            symlink("bare", user.path("book/points")).unwrap();
+        },
+    ];
+    for step in change {
+        step();
+        user.ok(["import", "book", "guide"]);
+    }
+    for (old, new) in [("guide~1", "guide"), ("guide", "guide~1")] {
+        let (from, to) = (
+            user.path(&format!("{old}-from")),
+            user.path(&format!("{new}-to")),
+        );
+        for (revision, folder) in [(old, &from), (new, &to)] {
+            let folder = folder.to_str().unwrap();
+            user.ok(["checkout", revision, folder, "--no-index"]);
+        }
+        let patch = user.run(["diff", old, new, "--patch"]).0.stdout;
+        let Some(applied) = git_apply(&from, &patch) else {
+            eprintln!("skipped: there is no git");
+            return;
+        };
+        let said = String::from_utf8_lossy(&applied.stderr);
+        let patch = String::from_utf8_lossy(&patch);
+        assert!(applied.status.success(), "{old} {new}: {said}\n{patch}");
+        assert_eq!(snapshot(&from), snapshot(&to), "{old} {new}\n{patch}");
+    }
+}
+
+#[test]
+fn a_patch_that_is_not_utf_8_is_left_out_of_json_rather_than_falsified() {
+    let user = User::new();
+    user.write("book/a.md", b"caf\xe9\n");
+    user.ok(["import", "book", "guide"]);
+    user.write("book/a.md", b"th\xe9\n");
+    user.ok(["import", "book", "guide"]);
+    let change = &user.json(["diff", "guide~1", "guide", "--patch"])[0];
+    assert_keys(change, &["path", "status", "from", "old", "new", "lines"]);
+    assert_eq!(change["lines"], json!({"added": 1, "removed": 1}));
+    let patch = user.run(["diff", "guide~1", "guide", "--patch"]).0.stdout;
+    assert!(patch.ends_with(b"-caf\xe9\n+th\xe9\n"), "{patch:?}");
+}
+
+#[test]
 fn branches_are_listed_created_deleted_and_restored() {
     let user = with_guide();
     let head = user.json(["log", "guide"])[0]["commit"].clone();

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::BranchArg;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::human_bytes;
+use crate::output::{count, human_bytes};
 
 /// Make a folder the next version of a book
 ///
@@ -138,10 +138,10 @@ impl Import {
                 removed,
                 ..
             } = report;
+            let files = count(totals.files, "file", "files");
             writeln!(
                 out,
-                "{} files: {added} added, {changed} changed, {removed} removed",
-                totals.files
+                "{files}: {added} added, {changed} changed, {removed} removed"
             )?;
             let (size, new) = (human_bytes(totals.size), human_bytes(report.bytes_new));
             writeln!(

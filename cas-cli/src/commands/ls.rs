@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::args::FolderArg;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::output::count;
 
 /// List files and folders of a version
 #[derive(Debug, Args)]
@@ -68,7 +69,7 @@ impl Ls {
                     let slash = if kind.is_tree() { "/" } else { "" };
                     if self.long {
                         let files = if kind.is_tree() {
-                            format!("  ({} files)", totals.files)
+                            format!("  ({})", count(totals.files, "file", "files"))
                         } else {
                             String::new()
                         };

@@ -11,6 +11,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::output::count;
 
 /// Two files compared.
 #[derive(Debug)]
@@ -204,9 +205,9 @@ pub(super) fn write_stat(
     }
     writeln!(
         out,
-        " {} files differ, {} lines added, {} removed",
-        changes.len(),
-        sum.added,
+        " {}, {} added, {} removed",
+        count(changes.len(), "file differs", "files differ"),
+        count(sum.added, "line", "lines"),
         sum.removed
     )
 }

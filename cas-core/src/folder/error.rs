@@ -49,7 +49,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// An empty folder would empty the branch.
-    #[error("{} has no files, but the branch has {files}", path.display())]
+    #[error("{} has no files, but the branch has {files} file{}", path.display(), if *files == 1 { "" } else { "s" })]
     WouldEmpty {
         /// The folder.
         path: PathBuf,

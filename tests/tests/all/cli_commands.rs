@@ -596,6 +596,34 @@ fn diff_names_every_change_by_default() {
 }
 
 #[test]
+fn diff_counts_lines_and_says_what_is_binary() {
+    let user = with_differences();
+    let said = user.ok(["diff", "guide~1", "guide", "--stat"]);
+    assert!(
+        said.contains("README.md => ch1/README.md | +0 -0\n"),
+        "{said}"
+    );
+    assert!(said.contains("| +2 -1\n"), "{said}");
+    assert!(said.contains("| binary, 7 -> 6 bytes\n"), "{said}");
+    assert!(
+        said.ends_with(" 7 files differ, 3 lines added, 2 removed\n"),
+        "{said}"
+    );
+    let one = user.ok(["diff", "guide~1", "guide", "ch1/lesson.md", "--stat"]);
+    assert!(
+        one.ends_with(" 1 file differs, 2 lines added, 1 removed\n"),
+        "{one}"
+    );
+    let changes = user.json(["diff", "guide~1", "guide", "--stat"]);
+    assert_keys(
+        &changes[1],
+        &["path", "status", "from", "old", "new", "lines"],
+    );
+    assert_eq!(changes[1]["lines"], json!({"added": 2, "removed": 1}));
+    assert_keys(&changes[3], &["path", "status", "from", "old", "new"]);
+}
+
+#[test]
 fn diff_is_limited_to_a_folder_or_file() {
     let user = with_differences();
     assert_eq!(
@@ -862,6 +890,22 @@ fn the_log_of_a_deleted_ref_can_be_read() {
     assert_eq!(log.as_array().unwrap().len(), 2);
     assert!(user.ok(["reflog", "guide@x"]).starts_with("(deleted)"));
     assert_eq!(user.json(["verify-log", "guide@x"])["entries"], 2);
+}
+
+#[test]
+fn verify_log_answers_in_json() {
+    let user = with_guide();
+    let report = user.json(["verify-log", "guide@main"]);
+    assert_keys(&report, &["book", "ref", "entries", "head", "ok", "faults"]);
+    assert_eq!(report["entries"], 1);
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["faults"], json!([]));
+    let log = user.json(["reflog", "guide@main"]);
+    assert_eq!(report["head"], log[0]["id"]);
+    assert_eq!(
+        user.ok(["verify-log", "guide@main"]),
+        "guide@main: 1 entry, all in order\n"
+    );
 }
 
 #[test]

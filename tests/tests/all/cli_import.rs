@@ -351,6 +351,32 @@ fn what_is_gone_from_the_folder_goes_from_the_book() {
 }
 
 #[test]
+fn a_folder_without_files_does_not_empty_a_branch_by_accident() {
+    let user = User::new();
+    user.write("book/a.md", "a\n");
+    user.ok(["import", "book", "guide"]);
+    std::fs::remove_file(user.path("book/a.md")).unwrap();
+    std::fs::create_dir(user.path("book/empty")).unwrap();
+    let before = store_of(&user);
+    for dry_run in [None, Some("--dry-run")] {
+        let said = user.fails(1, ["import", "book", "guide"].into_iter().chain(dry_run));
+        assert!(said.contains("book has no files"), "{said}");
+        assert!(said.contains("the branch has 1 file\n"), "{said}");
+        assert!(
+            said.contains("hint: ") && said.contains("--allow-empty"),
+            "{said}"
+        );
+    }
+    assert_eq!(store_of(&user), before);
+    let emptied = user.json(["import", "book", "guide", "--allow-empty"]);
+    assert_eq!(emptied["mode"], "updated");
+    assert_eq!(emptied["files"]["removed"], 1);
+    assert_eq!(user.ok(["ls", "guide"]), "");
+    let again = user.json(["import", "book", "guide"]);
+    assert_eq!(again["mode"], "unchanged", "an empty branch stays empty");
+}
+
+#[test]
 fn a_store_inside_the_imported_folder_is_left_out() {
     let user = User::without_store();
     user.write("book/a.md", "a\n");

@@ -223,6 +223,19 @@ fn a_casignore_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn equal_files_are_stored_once_and_counted_as_new_once() {
+    let user = User::new();
+    for nth in 0..60 {
+        user.write(&format!("book/{nth}.md"), "all the same\n");
+    }
+    let made = user.json(["import", "book", "guide"]);
+    assert_eq!(
+        made["bytes"],
+        json!({"total": 780, "new": 13, "shared": 767})
+    );
+}
+
+#[test]
 fn an_unchanged_folder_is_not_read_and_nothing_is_written() {
     let user = User::new();
     write_everything(&user, "book");

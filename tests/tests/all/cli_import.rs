@@ -223,6 +223,46 @@ fn a_casignore_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn a_dry_run_writes_nothing_and_tells_what_an_import_then_does() {
+    let user = User::new();
+    write_everything(&user, "book");
+    let before = store_of(&user);
+    let cache = user.path(".cache");
+    let dry = user.json(["import", "book", "guide", "--dry-run"]);
+    assert_eq!(store_of(&user), before);
+    assert!(!cache.exists(), "no index either");
+    assert_eq!(user.json(["books"]), json!([]));
+    let told = |report: &Value| {
+        let keys = ["mode", "tree", "files", "bytes"];
+        keys.map(|key| report[key].clone())
+    };
+    let made = user.json(["import", "book", "guide"]);
+    assert_eq!(told(&dry), told(&made));
+
+    user.write("book/crlf.md", "changed\n");
+    user.write("book/new.md", "new\n");
+    let before = store_of(&user);
+    let dry = user.json(["import", "book", "guide", "--dry-run"]);
+    assert_eq!(store_of(&user), before);
+    assert_eq!(told(&dry), told(&user.json(["import", "book", "guide"])));
+
+    let before = store_of(&user);
+    let dry = user.json(["import", "book", "other", "--dry-run"]);
+    assert_eq!(store_of(&user), before);
+    assert_eq!(dry["bytes"]["new"], 0, "another book has it all: {dry}");
+
+    user.ok(["--store", "second", "init"]);
+    let args = ["--store", "second", "import", "book", "guide"];
+    let dry = user.json(args.into_iter().chain(["--dry-run"]));
+    assert_eq!(
+        dry["bytes"]["shared"],
+        json!(11),
+        "another store has nothing but what the folder holds twice: {dry}"
+    );
+    assert_eq!(told(&dry)[3], told(&user.json(args))[3]);
+}
+
+#[test]
 fn equal_files_are_stored_once_and_counted_as_new_once() {
     let user = User::new();
     for nth in 0..60 {

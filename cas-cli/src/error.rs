@@ -153,7 +153,7 @@ fn is_full(error: &std::io::Error) -> bool {
 fn folder_hint(error: &FolderError) -> Option<String> {
     Some(match error {
         FolderError::InTheWay { .. } => {
-            "move these files away, or give them up with --force (`--dry-run` shows what it would do)".to_owned()
+            "move these files away, or give them up with --force (--force --dry-run only tells what it would do)".to_owned()
         }
         FolderError::CannotImport { .. } => {
             "rename these files, or leave them out with --exclude or a .casignore file".to_owned()
@@ -173,6 +173,9 @@ fn folder_hint(error: &FolderError) -> Option<String> {
 
 fn repo_hint(error: &RepoError) -> Option<String> {
     Some(match error {
+        RepoError::NoBook { book } if book.as_str().bytes().all(|b| b.is_ascii_hexdigit()) => {
+            "`cas books` lists the books; an id is given by its first 8 or more digits".to_owned()
+        }
         RepoError::NoBook { .. } => {
             "`cas books` lists the books, `cas import DIR BOOK` makes one".to_owned()
         }

@@ -22,11 +22,11 @@ Examples:
   cas diff guide guide@users/ada ch1 --patch   ... line by line, in one folder
   cas diff guide@tags/v1 guide --stat          ... how much")]
 pub(crate) struct Diff {
-    /// The version before
-    #[arg(value_name = "REV")]
+    /// The version before, e.g. guide@main~1
+    #[arg(value_name = "OLD")]
     old: Revision,
-    /// The version after
-    #[arg(value_name = "REV")]
+    /// The version after, e.g. guide
+    #[arg(value_name = "NEW")]
     new: Revision,
     /// Only this file or folder
     #[arg(default_value = ".", hide_default_value = true)]

@@ -26,12 +26,12 @@ Examples:
   cas import ./book guide --exclude '*.tmp'     Leave files out
   cas import ./book guide --dry-run             Only see what would change")]
 pub(crate) struct Import {
-    /// The folder
+    /// The folder to import
     dir: PathBuf,
     /// The book, and the branch if it is not main
     #[arg(value_name = "BOOK[@BRANCH]")]
     target: BranchArg,
-    /// Why: the message of the commit
+    /// Why: the message of the commit [default: import DIR]
     #[arg(short, long, value_name = "MSG")]
     message: Option<String>,
     /// Only tell what would change

@@ -19,7 +19,7 @@ Examples:
   cas ls guide@main~1 ch1 -l    A folder of the one before, with ids and sizes
   cas ls guide -R --json        Every file, for a program")]
 pub(crate) struct Ls {
-    /// The version
+    /// The version, e.g. guide or guide@draft~1: see `cas --help`
     #[arg(value_name = "REV")]
     revision: Revision,
     /// The folder or file

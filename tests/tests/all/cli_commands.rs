@@ -1113,3 +1113,28 @@ fn every_change_is_attributed_to_its_actor() {
     ]);
     assert_eq!(actor("guide@main"), "Ada Lovelace <ada@example.com>");
 }
+#[test]
+fn answers_and_hints_say_where_things_went_and_what_to_do() {
+    let user = with_guide();
+    let said = user.ok(["mv", "guide", "ch1", "part1/ch1"]);
+    assert!(said.starts_with("moved ch1 to part1/ch1\n"), "{said}");
+    let said = user.ok(["rm", "guide", "none.md"]);
+    assert!(said.starts_with("none.md was not there\n"), "{said}");
+    assert!(said.ends_with(": nothing changed\n"), "{said}");
+    user.write("site/README.md", "mine\n");
+    let said = user.fails(3, ["checkout", "guide", "site"]);
+    assert!(
+        said.contains("hint: ") && said.contains("--force --dry-run"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_number_too_short_for_an_id_is_explained() {
+    let user = with_guide();
+    let id = hash("# Guide\n");
+    let said = user.fails(1, ["show", &id[..7]]);
+    assert!(said.contains("8 or more"), "{said}");
+    let said = user.fails(1, ["ls", "nobody"]);
+    assert!(!said.contains("8 or more"), "{said}");
+}

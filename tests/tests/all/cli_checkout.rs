@@ -509,6 +509,22 @@ fn invariant_faithful_nothing_is_written_outside_through_a_link_of_an_earlier_ve
 }
 
 #[test]
+fn invariant_faithful_nothing_is_written_outside_through_a_link_in_place_of_the_state() {
+    let user = with_site();
+    user.write("outside/index", "theirs\n");
+    user.write("outside/tmp/file", "theirs\n");
+    let outside = snapshot(&user.path("outside"));
+    std::fs::remove_dir_all(user.path("site/.cas")).unwrap();
+    symlink("../outside", user.path("site/.cas")).unwrap();
+    std::fs::remove_file(user.path("site/README.md")).unwrap();
+    for force in [None, Some("--force")] {
+        let said = user.fails(1, ["checkout", "guide", "site"].into_iter().chain(force));
+        assert!(said.contains(".cas"), "{said}");
+        assert_eq!(snapshot(&user.path("outside")), outside);
+    }
+}
+
+#[test]
 fn a_lost_or_damaged_index_costs_reading_and_nothing_else() {
     let user = with_site();
     let index = user.path("site/.cas/index");

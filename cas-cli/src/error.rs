@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use cas_core::ErrorKind;
 use cas_core::folder::FolderError;
 use cas_core::name::NameError;
+use cas_core::object::DecodeError;
 use cas_core::refs::RefError;
 use cas_core::repo::RepoError;
 use cas_core::store::StoreError;
@@ -59,13 +60,18 @@ impl CommandError {
     /// What may be done about it; `None` for wrong usage.
     pub(crate) fn kind(&self) -> Option<ErrorKind> {
         match self {
+            Self::Usage(_)
+            | Self::Name(_)
+            // Arguments that are malformed in a way that only shows when they are used.
+            | Self::Store(StoreError::BadLocation { .. })
+            | Self::Repo(RepoError::Pattern { .. })
+            | Self::Folder(FolderError::Repo(RepoError::Pattern { .. })) => None,
             Self::Folder(source) => Some(source.kind()),
             Self::Repo(source) => Some(source.kind()),
             Self::Store(source) => Some(source.kind()),
             Self::Ref(source) => Some(source.kind()),
             Self::Io { source, .. } => Some(source.into()),
             Self::Found { kind, .. } => Some(*kind),
-            Self::Usage(_) | Self::Name(_) => None,
         }
     }
 
@@ -147,7 +153,7 @@ fn is_full(error: &std::io::Error) -> bool {
 fn folder_hint(error: &FolderError) -> Option<String> {
     Some(match error {
         FolderError::InTheWay { .. } => {
-            "move these files away, or give them up with --force (`--dry-run` shows what it would do)".to_owned()
+            "move these files away, or give them up with --force (--force --dry-run only tells what it would do)".to_owned()
         }
         FolderError::CannotImport { .. } => {
             "rename these files, or leave them out with --exclude or a .casignore file".to_owned()
@@ -157,6 +163,9 @@ fn folder_hint(error: &FolderError) -> Option<String> {
             "if the branch is really to lose all its files, say --allow-empty".to_owned()
         }
         FolderError::NotACheckout { .. } => "`cas checkout REV DIR` makes one".to_owned(),
+        FolderError::Unfinished { .. } => {
+            "run `cas checkout` again: it goes on where it was interrupted".to_owned()
+        }
         FolderError::Store(source) | FolderError::Content { source, .. } => return store_hint(source),
         _ => return None,
     })
@@ -164,13 +173,17 @@ fn folder_hint(error: &FolderError) -> Option<String> {
 
 fn repo_hint(error: &RepoError) -> Option<String> {
     Some(match error {
+        RepoError::NoBook { book } if book.as_str().bytes().all(|b| b.is_ascii_hexdigit()) => {
+            "`cas books` lists the books; an id is given by its first 8 or more digits".to_owned()
+        }
         RepoError::NoBook { .. } => {
             "`cas books` lists the books, `cas import DIR BOOK` makes one".to_owned()
         }
         RepoError::NoRef { book, .. } => {
             format!("`cas branch list {book}` and `cas tag list {book}` show what there is")
         }
-        RepoError::Deleted { book, name } => {
+        // A tag is deleted for ever.
+        RepoError::Deleted { book, name } if !name.is_tag() => {
             format!("`cas branch restore {book}@{name}` brings it back")
         }
         RepoError::RefMoved { .. } => {
@@ -191,8 +204,8 @@ fn repo_hint(error: &RepoError) -> Option<String> {
         }
         RepoError::PreconditionRequired { current, .. } => format!("say --expect {current}"),
         RepoError::Ambiguous { .. } => "give more digits".to_owned(),
-        RepoError::IsAFolder { .. } => {
-            "for a folder with everything in it, rm takes --recursive".to_owned()
+        RepoError::RemoveFolder { .. } => {
+            "to remove it with everything in it, say --recursive".to_owned()
         }
         RepoError::Store(source) => return store_hint(source),
         RepoError::Ref(source) => return ref_hint(source),
@@ -219,7 +232,13 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::NotEmpty { .. } => {
             "choose an empty folder, or one that does not exist yet".to_owned()
         }
-        StoreError::BadMarker { .. } => "a newer version of cas may know this format".to_owned(),
+        StoreError::BadMarker {
+            source: DecodeError::UnknownVersion { .. },
+            ..
+        } => "a newer version of cas may know this format".to_owned(),
+        StoreError::BadMarker { .. } => {
+            "restore its file `cas-format` from a copy of the store; nothing was changed".to_owned()
+        }
         StoreError::Damaged { .. } | StoreError::Missing { .. } => {
             "restore the object from a copy of the store; nothing that names it was changed"
                 .to_owned()

@@ -39,6 +39,7 @@ impl Output {
     }
 
     /// Writes raw data.
+    #[expect(clippy::unused_self, reason = "reads as one more way to answer")]
     pub(crate) fn write(
         self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -81,8 +82,11 @@ pub(crate) fn human_bytes(bytes: u64) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
+pub(crate) fn count<N>(n: N, one: &str, many: &str) -> String
+where
+    N: Copy + PartialEq + From<u8> + std::fmt::Display,
+{
+    format!("{n} {}", if n == N::from(1) { one } else { many })
 }
 
 /// The first twelve digits of an id.

@@ -160,6 +160,25 @@ impl User {
         ran.stdout()
     }
 
+    /// Runs the command, which must end with this exit code and print no data, and returns its
+    /// standard error.
+    ///
+    /// # Panics
+    ///
+    /// If it ends with another code, prints data, or explains itself without `error:`.
+    pub fn fails<A: AsRef<OsStr>>(&self, code: i32, args: impl IntoIterator<Item = A>) -> String {
+        let args: Vec<_> = args
+            .into_iter()
+            .map(|arg| arg.as_ref().to_owned())
+            .collect();
+        let ran = self.run(&args);
+        let said = ran.stderr();
+        assert_eq!(ran.code(), code, "{args:?}: {said}{}", ran.stdout());
+        assert_eq!(ran.stdout(), "", "{args:?}: data in spite of an error");
+        assert!(said.starts_with("error: "), "{args:?}: {said}");
+        said
+    }
+
     /// Runs the command with `--json`, which must succeed, and returns its answer.
     ///
     /// # Panics
@@ -200,6 +219,35 @@ impl Ran {
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.0.stderr).into_owned()
     }
+}
+
+/// The value at `key`, which is a string.
+///
+/// # Panics
+///
+/// If there is none.
+pub fn text<'a>(value: &'a serde_json::Value, key: &str) -> &'a str {
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} is a string in {value}"))
+}
+
+/// Checks that `value` is an object with exactly these keys, given in order.
+///
+/// # Panics
+///
+/// If it is not.
+#[track_caller]
+pub fn assert_keys(value: &serde_json::Value, keys: &[&str]) {
+    let found: Vec<_> = value
+        .as_object()
+        .unwrap_or_else(|| panic!("{value} is an object"))
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let mut keys = keys.to_vec();
+    keys.sort_unstable();
+    assert_eq!(found, keys);
 }
 
 /// Every file, folder and symlink below `folder`, with content and executable bit, sorted: two

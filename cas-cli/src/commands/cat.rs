@@ -16,7 +16,7 @@ Examples:
   cas cat guide ch1/lesson.md
   cas cat guide@main~3 cover.png > old-cover.png")]
 pub(crate) struct Cat {
-    /// The version
+    /// The version, e.g. guide or guide@draft~1: see `cas --help`
     #[arg(value_name = "REV")]
     revision: Revision,
     /// The file

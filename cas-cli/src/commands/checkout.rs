@@ -28,7 +28,7 @@ Examples:
   cas checkout guide ./docs --dry-run        Only see what would be done
   cas checkout guide ./export --no-index     Leave nothing but the book's files")]
 pub(crate) struct Checkout {
-    /// The version
+    /// The version, e.g. guide or guide@draft~1: see `cas --help`
     #[arg(value_name = "REV")]
     revision: Revision,
     /// The folder; made if it does not exist

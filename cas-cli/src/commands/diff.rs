@@ -13,7 +13,8 @@ use crate::error::CommandError;
 
 /// Show how two versions differ
 ///
-/// A file that went and one with the same content that came are shown as renamed.
+/// A file that went and one with the same content that came are shown as renamed. In JSON, a patch
+/// that is not UTF-8 is left out.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,11 +22,11 @@ Examples:
   cas diff guide guide@users/ada ch1 --patch   ... line by line, in one folder
   cas diff guide@tags/v1 guide --stat          ... how much")]
 pub(crate) struct Diff {
-    /// The version before
-    #[arg(value_name = "REV")]
+    /// The version before, e.g. guide@main~1
+    #[arg(value_name = "OLD")]
     old: Revision,
-    /// The version after
-    #[arg(value_name = "REV")]
+    /// The version after, e.g. guide
+    #[arg(value_name = "NEW")]
     new: Revision,
     /// Only this file or folder
     #[arg(default_value = ".", hide_default_value = true)]
@@ -96,7 +97,7 @@ impl Diff {
             }
             for (change, file) in changes.iter().zip(&files) {
                 match file {
-                    Some(file) => out.write_all(file.patch(change).as_bytes())?,
+                    Some(file) => out.write_all(&file.patch)?,
                     None => writeln!(out, "{}", name_status(change))?,
                 }
             }
@@ -116,10 +117,10 @@ impl Diff {
             from: change.from.as_ref().map(ToString::to_string),
             old: change.old.as_ref().map(side),
             new: change.new.as_ref().map(side),
-            lines: file.and_then(FileDiff::lines),
+            lines: file.and_then(|file| file.lines),
             patch: file
                 .filter(|_| self.form.patch)
-                .map(|file| file.patch(change)),
+                .and_then(|file| String::from_utf8(file.patch.clone()).ok()),
         }
     }
 }

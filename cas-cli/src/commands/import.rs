@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::BranchArg;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::human_bytes;
+use crate::output::{count, human_bytes};
 
 /// Make a folder the next version of a book
 ///
@@ -26,12 +26,12 @@ Examples:
   cas import ./book guide --exclude '*.tmp'     Leave files out
   cas import ./book guide --dry-run             Only see what would change")]
 pub(crate) struct Import {
-    /// The folder
+    /// The folder to import
     dir: PathBuf,
     /// The book, and the branch if it is not main
     #[arg(value_name = "BOOK[@BRANCH]")]
     target: BranchArg,
-    /// Why: the message of the commit
+    /// Why: the message of the commit [default: import DIR]
     #[arg(short, long, value_name = "MSG")]
     message: Option<String>,
     /// Only tell what would change
@@ -138,10 +138,10 @@ impl Import {
                 removed,
                 ..
             } = report;
+            let files = count(totals.files, "file", "files");
             writeln!(
                 out,
-                "{} files: {added} added, {changed} changed, {removed} removed",
-                totals.files
+                "{files}: {added} added, {changed} changed, {removed} removed"
             )?;
             let (size, new) = (human_bytes(totals.size), human_bytes(report.bytes_new));
             writeln!(

@@ -18,7 +18,7 @@ Examples:
   cas log guide ch1/lesson.md   Those in which one lesson changed
   cas log guide@main -n 1 --json")]
 pub(crate) struct Log {
-    /// The version to begin with
+    /// The version to begin with, e.g. guide or guide@draft~1: see `cas --help`
     #[arg(value_name = "REV")]
     revision: Revision,
     /// A file or folder

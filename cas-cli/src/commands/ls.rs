@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::args::FolderArg;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::output::count;
 
 /// List files and folders of a version
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ Examples:
   cas ls guide@main~1 ch1 -l    A folder of the one before, with ids and sizes
   cas ls guide -R --json        Every file, for a program")]
 pub(crate) struct Ls {
-    /// The version
+    /// The version, e.g. guide or guide@draft~1: see `cas --help`
     #[arg(value_name = "REV")]
     revision: Revision,
     /// The folder or file
@@ -68,7 +69,7 @@ impl Ls {
                     let slash = if kind.is_tree() { "/" } else { "" };
                     if self.long {
                         let files = if kind.is_tree() {
-                            format!("  ({} files)", totals.files)
+                            format!("  ({})", count(totals.files, "file", "files"))
                         } else {
                             String::new()
                         };

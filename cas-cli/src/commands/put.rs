@@ -29,7 +29,7 @@ pub(crate) struct Put {
     target: BranchArg,
     /// Where the file goes in the book
     path: BookPath,
-    /// The file to read, or - for standard input
+    /// The file to read [default: -, standard input]
     #[arg(default_value = "-", hide_default_value = true)]
     file: PathBuf,
     /// Nothing is at PATH

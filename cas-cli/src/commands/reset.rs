@@ -21,7 +21,7 @@ pub(crate) struct Reset {
     /// The branch
     #[arg(value_name = "BOOK@BRANCH")]
     name: RefArg,
-    /// The version
+    /// The version, e.g. guide or guide@draft~1: see `cas --help`
     #[arg(value_name = "REV")]
     revision: Revision,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use cas_core::folder::{FolderState, FolderStatus, status};
+use cas_core::repo::one_line;
 use clap::Args;
 use serde::Serialize;
 
@@ -97,7 +98,7 @@ impl Status {
                     FolderState::Untracked => "untracked ",
                     FolderState::Unreadable => "unreadable",
                 };
-                writeln!(out, "{state}  {}", item.path)?;
+                writeln!(out, "{state}  {}", one_line(&item.path))?;
             }
             Ok(())
         })

@@ -35,7 +35,7 @@ enum Action {
         /// The new tag
         #[arg(value_name = "BOOK@NAME")]
         name: TagArg,
-        /// The version
+        /// The version, e.g. guide or guide@draft~1: see `cas --help`
         #[arg(value_name = "REV")]
         revision: Revision,
     },

@@ -70,8 +70,8 @@ impl VerifyLog {
             if view.ok {
                 writeln!(
                     out,
-                    "{book}@{name}: {} entries, all in order",
-                    report.entries
+                    "{book}@{name}: {}, all in order",
+                    count(report.entries, "entry", "entries")
                 )?;
             }
             Ok(())

@@ -220,8 +220,11 @@ pub(super) fn write_edits(
             EditOutcome::Updated => "updated",
             EditOutcome::Unchanged => "unchanged",
             EditOutcome::Deleted => "deleted",
-            EditOutcome::Absent => "was not there",
             EditOutcome::Moved => "moved",
+            EditOutcome::Absent => {
+                writeln!(out, "{path} was not there")?;
+                continue;
+            }
         };
         if let Some(to) = to {
             writeln!(out, "{what} {path} to {to}")?;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::FolderError;
 use super::handle::Handle;
 use super::index::{Index, IndexEntry, Known, Origin};
 use super::plan::{Pending, Plan, Planner, items, split};
 use super::progress::{Progress, Step};
 use super::stat::Tick;
 use super::write::{State, Writer, groups};
+use super::{FolderError, STATE_FOLDER};
 use crate::name::{BookPath, CommitId, TreeId};
 use crate::object::{EntryKind, check_symlink};
 use crate::repo::{Leaf, PathFault, RepoError, Repository, Resolved, for_each};
@@ -213,18 +213,21 @@ impl Repository {
                 source,
             }
         };
+        let state_io = |source| FolderError::Io {
+            action: "keep the state of the checkout in",
+            path: path.join(STATE_FOLDER),
+            source,
+        };
         std::fs::create_dir_all(path).map_err(io("make folder"))?;
         let root = Handle::open(path).map_err(io("open"))?;
-        let Some(state) = State::open(&root).map_err(io("keep the state of"))? else {
+        let Some(state) = State::open(&root).map_err(state_io)? else {
             return Err(io("check out into")(std::io::Error::other(
                 "another checkout is running there",
             )));
         };
         let quiet = plan.write.is_empty() && plan.remove.is_empty() && plan.clear.is_empty();
         if !quiet {
-            state
-                .begin(State::pending(&root), tree)
-                .map_err(io("keep the state of"))?;
+            state.begin(State::pending(&root), tree).map_err(state_io)?;
         }
         progress.begin(Step::Write, plan.write.len() as u64);
         let (store, next) = (self.store.clone(), AtomicU64::new(0));
@@ -262,7 +265,7 @@ impl Repository {
         } else {
             writer.state.vanish(&writer.root)
         };
-        finished.map_err(io("keep the state of"))
+        finished.map_err(state_io)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::ErrorKind;
 use crate::name::BookPath;
-use crate::repo::{PathFault, RepoError, lines};
+use crate::repo::{PathFault, RepoError, lines, one_line};
 use crate::store::StoreError;
 
 /// A failure of an operation on a folder.
@@ -49,7 +49,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// An empty folder would empty the branch.
-    #[error("{} has no files, but the branch has {files}", path.display())]
+    #[error("{} has no files, but the branch has {files} file{}", path.display(), if *files == 1 { "" } else { "s" })]
     WouldEmpty {
         /// The folder.
         path: PathBuf,
@@ -72,8 +72,14 @@ pub enum FolderError {
         source: StoreError,
     },
     /// The folder is no checkout.
-    #[error("{} is not a checkout: it has no index", path.display())]
+    #[error("{} is not a checkout: it has no index that can be read", path.display())]
     NotACheckout {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder's first checkout was never finished, so there is nothing to compare it with.
+    #[error("the first checkout into {} was interrupted", path.display())]
+    Unfinished {
         /// The folder.
         path: PathBuf,
     },
@@ -90,7 +96,7 @@ pub struct InTheWay {
 
 impl fmt::Display for InTheWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.path, self.reason)
+        write!(f, "{} ({})", one_line(&self.path), self.reason)
     }
 }
 
@@ -105,7 +111,7 @@ impl FolderError {
                 ErrorKind::Invalid
             }
             Self::Changed { .. } | Self::InTheWay { .. } => ErrorKind::Conflict,
-            Self::NotACheckout { .. } => ErrorKind::NotFound,
+            Self::NotACheckout { .. } | Self::Unfinished { .. } => ErrorKind::NotFound,
         }
     }
 }

@@ -44,15 +44,22 @@ impl Rules {
     }
 
     /// The rules in the folder at `path`, which has an ignore file of its own.
-    pub(super) fn enter(&self, folder: &Handle, path: &str) -> std::io::Result<Self> {
-        let file = folder.read(IGNORE_FILE)?;
+    ///
+    /// An ignore file that cannot be used is an error: to go on without it would store what it
+    /// leaves out.
+    pub(super) fn enter(&self, folder: &Handle, path: &str) -> Result<Self, String> {
+        let file = folder
+            .read(IGNORE_FILE)
+            .map_err(|error| error.to_string())?;
         let mut builder = GitignoreBuilder::new(path);
-        for line in BufReader::new(file).lines() {
+        for (nth, line) in BufReader::new(file).lines().enumerate() {
+            let at = |reason: String| format!("line {}: {reason}", nth + 1);
+            let line = line.map_err(|error| at(error.to_string()))?;
             builder
-                .add_line(None, &line?)
-                .map_err(std::io::Error::other)?;
+                .add_line(None, &line)
+                .map_err(|error| at(error.to_string()))?;
         }
-        let rules = builder.build().map_err(std::io::Error::other)?;
+        let rules = builder.build().map_err(|error| error.to_string())?;
         let level = Level {
             rules,
             above: self.own.clone(),

@@ -194,7 +194,14 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
         }
     }
     if entries.iter().any(|entry| entry.file_name() == IGNORE_FILE) {
-        found.rules = job.rules.enter(&found.handle, &job.path)?;
+        match job.rules.enter(&found.handle, &job.path) {
+            Ok(rules) => found.rules = rules,
+            Err(reason) => {
+                let path = join(&job.path, &IGNORE_FILE.to_string_lossy());
+                found.faults.push(PathFault { path, reason });
+                return Ok(found);
+            }
+        }
     }
     for entry in entries {
         let raw = entry.file_name();

@@ -65,8 +65,11 @@ pub fn status(path: &Path) -> Result<FolderStatus, FolderError> {
     let root = Handle::open(path).map_err(io("open"))?;
     let index = State::index(&root).filter(|index| index.origin.is_some());
     let Some((index, Some(origin))) = index.map(|index| (index.clone(), index.origin)) else {
-        return Err(FolderError::NotACheckout {
-            path: path.to_owned(),
+        let path = path.to_owned();
+        return Err(if State::pending(&root).is_empty() {
+            FolderError::NotACheckout { path }
+        } else {
+            FolderError::Unfinished { path }
         });
     };
     let rules =

@@ -245,7 +245,13 @@ impl Writer {
             (&self.state.temp, temp.as_str())
         };
         if *size <= limits::WHOLE_BYTES {
-            let bytes = self.store.get_blob(id).await.map_err(content)?;
+            let bytes = match self.store.get_blob(id).await {
+                // Its tree says that it is small: one of the two is wrong.
+                Err(StoreError::TooLarge { size: found, .. }) => {
+                    return Err(content(wrong_size(id, found, *size)));
+                }
+                other => other.map_err(content)?,
+            };
             check_size(id, bytes.len() as u64, *size).map_err(content)?;
             if *kind == EntryKind::Symlink {
                 folder.symlink(target, &bytes).map_err(failed)?;
@@ -330,12 +336,16 @@ pub(super) fn groups(writes: Vec<Write>) -> Vec<(String, Vec<Write>)> {
 /// A blob is what its id says, but the tree that names it may lie about its size.
 fn check_size(id: &crate::name::BlobId, found: u64, said: u64) -> Result<(), StoreError> {
     if found == said {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(wrong_size(id, found, said))
     }
-    let reason = format!("it has {found} bytes, but its tree says {said}");
-    Err(StoreError::Damaged {
+}
+
+fn wrong_size(id: &crate::name::BlobId, found: u64, said: u64) -> StoreError {
+    StoreError::Damaged {
         kind: crate::object::Kind::Blob,
         id: *id.hash(),
-        reason,
-    })
+        reason: format!("it has {found} bytes, but its tree says {said}"),
+    }
 }

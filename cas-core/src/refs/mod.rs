@@ -83,6 +83,16 @@ pub enum RefError {
 }
 
 impl RefError {
+    /// The error for an entry that is missing although later ones are there.
+    pub(crate) fn gap(book: &BookId, name: &RefName, seq: u64) -> Self {
+        Self::Damaged {
+            book: book.clone(),
+            name: name.clone(),
+            seq,
+            source: DecodeError::Rule("it is missing, but later entries are there".to_owned()),
+        }
+    }
+
     /// What the caller should do.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -264,13 +264,8 @@ impl Repository {
             let (store, (book, name)) = (store.clone(), key.clone());
             async move {
                 match store.refs().entry(&book, &name, seq).await? {
-                    Some(entry) => Ok(entry),
-                    None => Err(RepoError::NoLogEntry {
-                        book,
-                        name,
-                        seq,
-                        entries: newest,
-                    }),
+                    Some(entry) => Ok::<_, RepoError>(entry),
+                    None => Err(RefError::gap(&book, &name, seq).into()),
                 }
             }
         });

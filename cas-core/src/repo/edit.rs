@@ -263,7 +263,7 @@ impl Repository {
                     return Ok(result(EditOutcome::Absent, None));
                 };
                 if before.kind.is_tree() && !recursive {
-                    return Err(RepoError::IsAFolder { path: path.clone() });
+                    return Err(RepoError::RemoveFolder { path: path.clone() });
                 }
                 editor.remove(path).await?;
                 Ok(result(EditOutcome::Deleted, None))

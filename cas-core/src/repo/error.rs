@@ -140,6 +140,12 @@ pub enum RepoError {
         /// The path.
         path: BookPath,
     },
+    /// A folder was to be removed as if it were a file.
+    #[error("{path} is a folder")]
+    RemoveFolder {
+        /// The path.
+        path: BookPath,
+    },
     /// Something is there already.
     #[error("{path} exists already{}", current.map(|id| format!(", with id {id}")).unwrap_or_default())]
     Exists {
@@ -243,6 +249,7 @@ impl RepoError {
             | Self::Ambiguous { .. }
             | Self::NotAFolder { .. }
             | Self::IsAFolder { .. }
+            | Self::RemoveFolder { .. }
             | Self::MoveIntoItself { .. }
             | Self::Tree { .. }
             | Self::BadTree { .. }

@@ -54,7 +54,7 @@ impl Repository {
                 items.push(LogItem { id, commit });
             }
         }
-        if items.is_empty() && !found_ever {
+        if items.is_empty() && !found_ever && limit > 0 {
             return Err(RepoError::NoPath { path: path.clone() });
         }
         Ok(items)

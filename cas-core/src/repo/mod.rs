@@ -26,7 +26,7 @@ pub use history::LogItem;
 pub use read::ListItem;
 pub use resolve::{FoundObject, Resolved};
 pub use version::VersionRequest;
-pub use walk::{Leaf, Listing, PathFault};
+pub use walk::{Leaf, Listing, PathFault, one_line};
 
 pub(crate) use error::lines;
 pub(crate) use parallel::for_each;

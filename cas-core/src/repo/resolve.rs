@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{RepoError, Repository};
 use crate::name::{Base, BookId, CommitId, Hash, HashPrefix, RefName, Revision};
 use crate::object::{Commit, Kind};
+use crate::refs::RefError;
 
 /// A revision, found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +100,9 @@ impl Repository {
             None => head,
             Some(seq) => match self.store.refs().entry(book, name, seq).await? {
                 Some(entry) => entry,
+                None if (1..head.entry.seq).contains(&seq) => {
+                    return Err(RefError::gap(book, name, seq).into());
+                }
                 None => {
                     let (book, name, entries) = (book.clone(), name.clone(), head.entry.seq);
                     return Err(RepoError::NoLogEntry {

@@ -44,9 +44,23 @@ impl fmt::Display for PathFault {
         if self.path.is_empty() {
             f.write_str(&self.reason)
         } else {
-            write!(f, "{}: {}", self.path, self.reason)
+            write!(f, "{}: {}", one_line(&self.path), self.reason)
         }
     }
+}
+
+/// A path of a disk as one line of text: names there may hold control characters, which would
+/// break the list that the path is in, or speak to a terminal.
+pub fn one_line(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c.is_control() {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 impl Repository {

@@ -131,8 +131,12 @@ impl StoreError {
             Self::TooLarge { .. }
             | Self::Unwritable { .. }
             | Self::NotEmpty { .. }
-            | Self::BadMarker { .. }
             | Self::BadLocation { .. } => ErrorKind::Invalid,
+            // A version that is not known here is no damage.
+            Self::BadMarker { source, .. } => match source {
+                DecodeError::UnknownVersion { .. } => ErrorKind::Invalid,
+                _ => ErrorKind::Corrupt,
+            },
         }
     }
 

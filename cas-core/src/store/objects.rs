@@ -121,8 +121,7 @@ impl ObjectWriter for StagedWriter {
             }
             let mut file = self.stage.file(key.clone())?;
             file.write(&bytes)?;
-            file.finish();
-            Ok(true)
+            Ok(file.finish())
         };
         write().map_err(StoreError::io(format!("write {kind} {id}")))
     }
@@ -144,8 +143,7 @@ impl ObjectWriter for StagedWriter {
         while let Some(piece) = stream.pieces.next().await {
             file.write(&piece?).map_err(failed())?;
         }
-        file.finish();
-        Ok(true)
+        Ok(file.finish())
     }
 
     async fn contains(&self, kind: Kind, id: &Hash, size: u64) -> Result<bool, StoreError> {

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod books;
+mod cli_bad_input;
+mod cli_checkout;
+mod cli_commands;
+mod cli_import;
 mod codec_properties;
 mod conformance;
 mod crash;

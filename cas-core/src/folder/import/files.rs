@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::io;
 use crate::folder::FolderError;
@@ -14,9 +14,9 @@ use crate::folder::read::{Data, ReadFault, ReadFile, read_file};
 use crate::folder::scan::Scan;
 use crate::folder::stat::Tick;
 use crate::name::{BookPath, Hash};
-use crate::object::{EntryKind, check_symlink};
+use crate::object::{EntryKind, Kind, check_symlink};
 use crate::repo::{PathFault, Side, for_each};
-use crate::store::{ByteStream, Session, StoreError};
+use crate::store::{ByteStream, Session, Store, StoreError};
 
 /// What is known of each file, by its place in the scan: its folder and its position there.
 pub(super) type Settled = Vec<Vec<Option<Known>>>;
@@ -26,13 +26,26 @@ pub(super) type Settled = Vec<Vec<Option<Known>>>;
 pub(super) struct Work {
     root: Handle,
     path: PathBuf,
-    /// None for a dry run: nothing is written.
-    session: Option<Session>,
+    target: Target,
     /// Ids of what is in the store for certain.
     vouched: BTreeSet<Hash>,
     progress: Arc<dyn Progress>,
     read: AtomicU64,
     bytes_new: AtomicU64,
+}
+
+/// Where the contents go.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// Into the store.
+    Session(Session),
+    /// Nowhere: they are only looked up.
+    DryRun {
+        /// The store.
+        store: Store,
+        /// What was looked up already, so that equal files count once.
+        met: Mutex<BTreeSet<Hash>>,
+    },
 }
 
 /// One file to look after.
@@ -47,14 +60,14 @@ struct Job {
 impl Work {
     pub(super) fn open(
         path: &Path,
-        session: Option<Session>,
+        target: Target,
         vouched: BTreeSet<Hash>,
         progress: Arc<dyn Progress>,
     ) -> Result<Self, FolderError> {
         Ok(Self {
             root: Handle::open(path).map_err(|source| io("open", path, source))?,
             path: path.to_owned(),
-            session,
+            target,
             vouched,
             progress,
             read: AtomicU64::new(0),
@@ -62,8 +75,12 @@ impl Work {
         })
     }
 
+    /// The write session; none for a dry run.
     pub(super) const fn session(&self) -> Option<&Session> {
-        self.session.as_ref()
+        match &self.target {
+            Target::Session(session) => Some(session),
+            Target::DryRun { .. } => None,
+        }
     }
 
     pub(super) fn is_vouched(&self, id: &Hash) -> bool {
@@ -130,7 +147,7 @@ impl Work {
                 faults,
             });
         }
-        if self.session.is_some() && !fresh.is_empty() {
+        if self.session().is_some() && !fresh.is_empty() {
             self.look_again(scan, settled, &fresh).await;
         }
         Ok(())
@@ -148,12 +165,19 @@ impl Work {
             ..
         } = job;
         if let Some(known) = recalled {
-            let Some(session) = &self.session else {
-                return Ok(Ok(known));
-            };
             let content = known.content();
-            if session.contains_blob(content.id, content.size).await? {
-                return Ok(Ok(known));
+            match &self.target {
+                Target::Session(session) => {
+                    if session.contains_blob(content.id, content.size).await? {
+                        return Ok(Ok(known));
+                    }
+                }
+                Target::DryRun { store, met } => {
+                    if would_be_new(store, met, content).await? {
+                        self.bytes_new.fetch_add(content.size, Ordering::Relaxed);
+                    }
+                    return Ok(Ok(known));
+                }
             }
         }
         let found = match read_file(&self.root, &path, kind) {
@@ -191,10 +215,10 @@ impl Work {
     }
 
     async fn put(&self, path: &str, content: Side, data: Data) -> Result<(), FolderError> {
-        let new = match (&self.session, data) {
-            (None, _) => true,
-            (Some(session), Data::Whole(bytes)) => session.put_blob(bytes).await?.1,
-            (Some(session), Data::Large(file)) => {
+        let new = match (&self.target, data) {
+            (Target::DryRun { store, met }, _) => would_be_new(store, met, content).await?,
+            (Target::Session(session), Data::Whole(bytes)) => session.put_blob(bytes).await?.1,
+            (Target::Session(session), Data::Large(file)) => {
                 let stream = ByteStream::from_file(file, content.size, path);
                 match session.put_blob_stream(content.id, stream).await {
                     Err(StoreError::ContentChanged { .. }) => {
@@ -230,4 +254,18 @@ impl Work {
             }
         }
     }
+}
+
+/// Whether an import would write this content, asked for the first time.
+async fn would_be_new(
+    store: &Store,
+    met: &Mutex<BTreeSet<Hash>>,
+    content: Side,
+) -> Result<bool, StoreError> {
+    let id = *content.id.hash();
+    let first = met
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(id);
+    Ok(first && store.size(Kind::Blob, &id).await? != Some(content.size))
 }

@@ -10,7 +10,7 @@ mod trees;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::FolderError;
 use super::ignored::Rules;
@@ -21,7 +21,7 @@ use crate::name::{BookPath, CommitId, Hash, Operation, TreeId};
 use crate::object::{Totals, collisions};
 use crate::repo::{Leaf, Made, NewVersion, PathFault, RepoError, Repository, VersionRequest};
 
-use files::{Settled, Work};
+use files::{Settled, Target, Work};
 use trees::Trees;
 
 /// How an import is done.
@@ -70,7 +70,7 @@ pub struct ImportReport {
     pub removed: u64,
     /// Files whose content was read.
     pub read: u64,
-    /// Bytes of content that the store did not have; for a dry run, that the branch does not have.
+    /// Bytes of content that the store did not have.
     pub bytes_new: u64,
 }
 
@@ -105,14 +105,17 @@ impl Repository {
         }
         self.list_present(&mut present).await?;
         check_not_emptied(path, &scan, &present, options)?;
-        let session = if options.dry_run {
-            None
+        let target = if options.dry_run {
+            Target::DryRun {
+                store: self.store.clone(),
+                met: Mutex::default(),
+            }
         } else {
-            Some(self.store.session().await?)
+            Target::Session(self.store.session().await?)
         };
         let work = Arc::new(Work::open(
             path,
-            session,
+            target,
             std::mem::take(&mut present.ids),
             progress,
         )?);

@@ -100,13 +100,16 @@ impl StagedFile<'_> {
         self.temp.write(bytes)
     }
 
-    /// Adds the object to the batch. Dropping it instead removes it.
-    pub(crate) fn finish(mut self) {
+    /// Adds the object to the batch. Dropping it instead removes it. Says whether it is the first
+    /// of its key there.
+    pub(crate) fn finish(mut self) -> bool {
         self.temp.close();
         let mut written = self.stage.lock();
         // Two writers of equal content: the second file is removed, the first is enough.
-        if written.keys.insert(self.key.clone()) {
+        let first = written.keys.insert(self.key.clone());
+        if first {
             written.files.push((self.key, self.temp));
         }
+        first
     }
 }

@@ -34,14 +34,10 @@ impl FromStr for BranchArg {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         match text.split_once('@') {
-            None => Ok(Self {
-                book: BookId::parse(text)?,
-                branch: RefName::main(),
-            }),
-            Some((book, branch)) => Ok(Self {
-                book: BookId::parse(book)?,
-                branch: RefName::parse(branch)?,
-            }),
+            None => Ok(Self { book: BookId::parse(text)?, branch: RefName::main() }),
+            Some((book, branch)) => {
+                Ok(Self { book: BookId::parse(book)?, branch: RefName::parse(branch)? })
+            }
         }
     }
 }
@@ -51,16 +47,9 @@ impl FromStr for RefArg {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let Some((book, name)) = text.split_once('@') else {
-            return Err(NameError::new(
-                "ref",
-                text,
-                "a ref is written BOOK@REF, as in guide@main",
-            ));
+            return Err(NameError::new("ref", text, "a ref is written BOOK@REF, as in guide@main"));
         };
-        Ok(Self {
-            book: BookId::parse(book)?,
-            name: RefName::parse(name)?,
-        })
+        Ok(Self { book: BookId::parse(book)?, name: RefName::parse(name)? })
     }
 }
 
@@ -69,16 +58,9 @@ impl FromStr for TagArg {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let Some((book, name)) = text.split_once('@') else {
-            return Err(NameError::new(
-                "tag",
-                text,
-                "a tag is written BOOK@NAME, as in guide@v1",
-            ));
+            return Err(NameError::new("tag", text, "a tag is written BOOK@NAME, as in guide@v1"));
         };
-        Ok(Self {
-            book: BookId::parse(book)?,
-            name: RefName::tag(name)?,
-        })
+        Ok(Self { book: BookId::parse(book)?, name: RefName::tag(name)? })
     }
 }
 
@@ -86,11 +68,7 @@ impl FromStr for FolderArg {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        match text
-            .strip_suffix('/')
-            .filter(|rest| !rest.is_empty())
-            .unwrap_or(text)
-        {
+        match text.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(text) {
             "" | "." => Ok(Self(BookPath::root())),
             path => Ok(Self(BookPath::parse(path)?)),
         }

@@ -42,20 +42,10 @@ impl Context {
             store::open(&bucket, &location.to_string()).await?;
         }
         let jobs = global.jobs.unwrap_or_else(default_jobs);
-        let repo = Repository::new(
-            Store::in_bucket(&bucket, &env),
-            env.clone(),
-            actor(global)?,
-            jobs,
-        );
+        let repo =
+            Repository::new(Store::in_bucket(&bucket, &env), env.clone(), actor(global)?, jobs);
         let progress = progress(global.quiet);
-        Ok(Self {
-            repo,
-            env,
-            location,
-            output: Output::new(global),
-            progress,
-        })
+        Ok(Self { repo, env, location, output: Output::new(global), progress })
     }
 
     /// A request id that nobody used before.
@@ -70,12 +60,7 @@ impl Context {
         let whole = std::fs::canonicalize(folder).ok()?;
         let name = cas_core::name::Hash::of(whole.as_os_str().as_bytes()).to_hex();
         let caches = etcetera::choose_base_strategy().ok()?.cache_dir();
-        Some(
-            caches
-                .join("cas")
-                .join("import")
-                .join(format!("{}.idx", &name[..32])),
-        )
+        Some(caches.join("cas").join("import").join(format!("{}.idx", &name[..32])))
     }
 }
 
@@ -93,21 +78,16 @@ pub(crate) fn location(global: &Global) -> Result<Location, CommandError> {
 
 /// The bucket at a location, making the folder if it may be made.
 pub(crate) fn open_bucket(location: &Location, make: bool) -> Result<Bucket, CommandError> {
-    let opened = if make {
-        LocalStore::create(&location.path)
-    } else {
-        LocalStore::open(&location.path)
-    };
+    let opened =
+        if make { LocalStore::create(&location.path) } else { LocalStore::open(&location.path) };
     match opened {
         Ok(local) => Ok(Bucket::local(local)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(StoreError::NoStore {
-            location: location.to_string(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(StoreError::NoStore { location: location.to_string() }.into())
         }
-        .into()),
-        Err(source) => Err(CommandError::Io {
-            action: format!("open the store at {location}"),
-            source,
-        }),
+        Err(source) => {
+            Err(CommandError::Io { action: format!("open the store at {location}"), source })
+        }
     }
 }
 
@@ -117,9 +97,7 @@ fn actor(global: &Global) -> Result<Actor, CommandError> {
         return Ok(actor.clone());
     }
     let plain = |text: String| {
-        text.chars()
-            .filter(|c| !c.is_control() && !c.is_whitespace())
-            .collect::<String>()
+        text.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect::<String>()
     };
     let user = whoami::username().map(plain).unwrap_or_default();
     let host = whoami::hostname().map(plain).unwrap_or_default();

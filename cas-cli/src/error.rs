@@ -144,10 +144,7 @@ impl CommandError {
 
 fn is_full(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 fn folder_hint(error: &FolderError) -> Option<String> {
@@ -189,17 +186,11 @@ fn repo_hint(error: &RepoError) -> Option<String> {
         RepoError::RefMoved { .. } => {
             "somebody else changed it: look at it, and run the command again".to_owned()
         }
-        RepoError::NotAsExpected {
-            path,
-            current: Some(id),
-            ..
-        } => {
+        RepoError::NotAsExpected { path, current: Some(id), .. } => {
             format!("look at what {path} is now, then try again with --expect {id}")
         }
         RepoError::NotAsExpected { path, .. } => format!("to make {path} anew, say --create"),
-        RepoError::Exists {
-            current: Some(id), ..
-        } => {
+        RepoError::Exists { current: Some(id), .. } => {
             format!("to replace what is there, say --expect {id}")
         }
         RepoError::PreconditionRequired { current, .. } => format!("say --expect {current}"),
@@ -232,10 +223,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::NotEmpty { .. } => {
             "choose an empty folder, or one that does not exist yet".to_owned()
         }
-        StoreError::BadMarker {
-            source: DecodeError::UnknownVersion { .. },
-            ..
-        } => "a newer version of cas may know this format".to_owned(),
+        StoreError::BadMarker { source: DecodeError::UnknownVersion { .. }, .. } => {
+            "a newer version of cas may know this format".to_owned()
+        }
         StoreError::BadMarker { .. } => {
             "restore its file `cas-format` from a copy of the store; nothing was changed".to_owned()
         }

@@ -17,10 +17,7 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(global: &Global) -> Self {
-        Self {
-            json: global.json,
-            quiet: global.quiet,
-        }
+        Self { json: global.json, quiet: global.quiet }
     }
 
     /// Gives an answer: `value` as JSON, or what `text` writes.
@@ -103,9 +100,6 @@ mod tests {
         let time = Timestamp::from_micros(1_700_000_000_123_456);
         assert_eq!(exact_time(time), "2023-11-14T22:13:20.123456Z");
         assert_eq!(short_time(time), "2023-11-14 22:13:20Z");
-        assert_eq!(
-            exact_time(Timestamp::from_micros(0)),
-            "1970-01-01T00:00:00.000000Z"
-        );
+        assert_eq!(exact_time(Timestamp::from_micros(0)), "1970-01-01T00:00:00.000000Z");
     }
 }

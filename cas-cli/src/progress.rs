@@ -24,10 +24,7 @@ pub(crate) fn progress(quiet: bool) -> Arc<dyn Progress> {
     if quiet || !std::io::stderr().is_terminal() {
         return Arc::new(NoProgress);
     }
-    Arc::new(Bars {
-        bar: Mutex::new(ProgressBar::hidden()),
-        shown: AtomicBool::new(false),
-    })
+    Arc::new(Bars { bar: Mutex::new(ProgressBar::hidden()), shown: AtomicBool::new(false) })
 }
 
 impl Progress for Bars {
@@ -59,9 +56,6 @@ impl Progress for Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
-        self.bar
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .finish_and_clear();
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner).finish_and_clear();
     }
 }

@@ -41,10 +41,7 @@ const WAYS: [(Way, &str); 4] = [
 
 fn object(nth: usize) -> (Hash, Bytes) {
     let mut bytes = vec![0_u8; 6_000];
-    blake3::Hasher::new()
-        .update(&nth.to_le_bytes())
-        .finalize_xof()
-        .fill(&mut bytes);
+    blake3::Hasher::new().update(&nth.to_le_bytes()).finalize_xof().fill(&mut bytes);
     (Hash::of(&bytes), bytes.into())
 }
 
@@ -55,9 +52,7 @@ fn key(id: &Hash) -> Key {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let count = std::env::args()
-        .nth(1)
-        .map_or(Ok(2_000), |text| text.parse())?;
+    let count = std::env::args().nth(1).map_or(Ok(2_000), |text| text.parse())?;
     let objects: Vec<_> = (0..count).map(object).collect();
     let mut rows: Vec<[Vec<f64>; 3]> = WAYS.iter().map(|_| Default::default()).collect();
     for _ in 0..ROUNDS {
@@ -80,12 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn show(figures: &mut [f64]) -> String {
     figures.sort_by(f64::total_cmp);
-    format!(
-        "{:.1} ({:.1} to {:.1})",
-        figures[ROUNDS / 2],
-        figures[0],
-        figures[ROUNDS - 1]
-    )
+    format!("{:.1} ({:.1} to {:.1})", figures[ROUNDS / 2], figures[0], figures[ROUNDS - 1])
 }
 
 /// Puts, gets and lists all objects in a new folder, sixteen at once.
@@ -108,9 +98,7 @@ async fn round(
 
     let start = now();
     if matches!(way, Way::OursStaged) {
-        let writer = BucketObjects::new(Bucket::local(local.clone()))
-            .begin()
-            .await?;
+        let writer = BucketObjects::new(Bucket::local(local.clone())).begin().await?;
         for (id, bytes) in objects {
             writer.write(Kind::Blob, id, bytes.clone()).await?;
         }

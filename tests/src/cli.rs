@@ -26,10 +26,8 @@ pub fn binary() -> &'static Path {
         assert!(status.success(), "the binary builds");
         // A test binary is in `<target>/<profile>/deps`.
         let test = std::env::current_exe().expect("a test knows its own path");
-        let folder = test
-            .parent()
-            .and_then(Path::parent)
-            .expect("a test is in a folder of folders");
+        let folder =
+            test.parent().and_then(Path::parent).expect("a test is in a folder of folders");
         folder.join("cas")
     })
 }
@@ -40,9 +38,7 @@ pub fn binary() -> &'static Path {
 ///
 /// Never: this package is a folder of the workspace.
 pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the package is in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
 }
 
 /// A user with a home, a store and nothing else.
@@ -69,9 +65,7 @@ impl User {
     ///
     /// If there is no room for temporary folders.
     pub fn without_store() -> Self {
-        Self {
-            home: tempfile::tempdir().expect("there is room for a temporary folder"),
-        }
+        Self { home: tempfile::tempdir().expect("there is room for a temporary folder") }
     }
 
     /// A path in the user's home.
@@ -119,11 +113,7 @@ impl User {
     ///
     /// If it cannot be started.
     pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {
-        Ran(self
-            .command(args)
-            .stdin(Stdio::null())
-            .output()
-            .expect("the binary runs"))
+        Ran(self.command(args).stdin(Stdio::null()).output().expect("the binary runs"))
     }
 
     /// Runs the command with this on its standard input.
@@ -137,10 +127,7 @@ impl User {
         input: &[u8],
     ) -> Ran {
         let mut command = self.command(args);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
         let mut pipe = child.stdin.take().expect("standard input is a pipe");
         // A command that fails early need not read everything.
@@ -167,10 +154,7 @@ impl User {
     ///
     /// If it ends with another code, prints data, or explains itself without `error:`.
     pub fn fails<A: AsRef<OsStr>>(&self, code: i32, args: impl IntoIterator<Item = A>) -> String {
-        let args: Vec<_> = args
-            .into_iter()
-            .map(|arg| arg.as_ref().to_owned())
-            .collect();
+        let args: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
         let ran = self.run(&args);
         let said = ran.stderr();
         assert_eq!(ran.code(), code, "{args:?}: {said}{}", ran.stdout());
@@ -185,10 +169,7 @@ impl User {
     ///
     /// If it fails or does not answer in JSON.
     pub fn json<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> serde_json::Value {
-        let mut all: Vec<_> = args
-            .into_iter()
-            .map(|arg| arg.as_ref().to_owned())
-            .collect();
+        let mut all: Vec<_> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
         all.push("--json".into());
         serde_json::from_str(&self.ok(all)).expect("the answer is JSON")
     }
@@ -227,9 +208,7 @@ impl Ran {
 ///
 /// If there is none.
 pub fn text<'a>(value: &'a serde_json::Value, key: &str) -> &'a str {
-    value[key]
-        .as_str()
-        .unwrap_or_else(|| panic!("{key} is a string in {value}"))
+    value[key].as_str().unwrap_or_else(|| panic!("{key} is a string in {value}"))
 }
 
 /// Checks that `value` is an object with exactly these keys, given in order.
@@ -263,30 +242,20 @@ pub fn snapshot(folder: &Path) -> Vec<(String, String)> {
     while let Some(at) = todo.pop() {
         for entry in std::fs::read_dir(&at).expect("a folder can be listed") {
             let path = entry.expect("a folder can be listed").path();
-            let name = path
-                .strip_prefix(folder)
-                .expect("it is below")
-                .to_string_lossy()
-                .into_owned();
+            let name =
+                path.strip_prefix(folder).expect("it is below").to_string_lossy().into_owned();
             if name == ".cas" {
                 continue;
             }
             let meta = path.symlink_metadata().expect("what is listed is there");
             let what = if meta.is_symlink() {
-                format!(
-                    "link {}",
-                    path.read_link().expect("a link can be read").display()
-                )
+                format!("link {}", path.read_link().expect("a link can be read").display())
             } else if meta.is_dir() {
                 todo.push(path);
                 "folder".to_owned()
             } else {
                 let bytes = std::fs::read(&path).expect("a file can be read");
-                format!(
-                    "file {} {}",
-                    meta.permissions().mode() & 0o100,
-                    blake3::hash(&bytes)
-                )
+                format!("file {} {}", meta.permissions().mode() & 0o100, blake3::hash(&bytes))
             };
             found.push((name, what));
         }

@@ -119,10 +119,7 @@ struct LateCreate {
 impl FaultyStore {
     /// `inner` without any fault.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self {
-            inner,
-            state: Arc::default(),
-        }
+        Self { inner, state: Arc::default() }
     }
 
     /// The same with `fault` at the `n`-th call from now on, counted from 1. A call that cannot
@@ -193,10 +190,7 @@ impl FaultyStore {
     async fn land(&self, late: Vec<LateCreate>) {
         for create in late {
             // Nobody waits for the answer any more.
-            let _ = self
-                .inner
-                .put_opts(&create.key, create.payload, PutMode::Create.into())
-                .await;
+            let _ = self.inner.put_opts(&create.key, create.payload, PutMode::Create.into()).await;
         }
     }
 
@@ -272,10 +266,7 @@ impl ObjectStore for FaultyStore {
     ) -> Result<Box<dyn MultipartUpload>> {
         self.may_refuse(Call::Look).await?;
         let inner = self.inner.put_multipart_opts(key, options).await?;
-        Ok(Box::new(FaultyUpload {
-            store: self.clone(),
-            inner,
-        }))
+        Ok(Box::new(FaultyUpload { store: self.clone(), inner }))
     }
 
     async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<GetResult> {
@@ -426,27 +417,17 @@ async fn spoiled(result: GetResult, fault: Fault) -> Result<GetResult> {
 
 /// The error of a call that failed by plan.
 fn failure() -> Error {
-    Error::Generic {
-        store: "faulty",
-        source: "failed by plan".into(),
-    }
+    Error::Generic { store: "faulty", source: "failed by plan".into() }
 }
 
 /// The answer to a create whose key is said to be taken.
 fn taken(key: &Key) -> Error {
-    Error::AlreadyExists {
-        path: key.to_string(),
-        source: "said by plan".into(),
-    }
+    Error::AlreadyExists { path: key.to_string(), source: "said by plan".into() }
 }
 
 /// Everything in a store: each key with its bytes.
 pub async fn snapshot(store: &dyn ObjectStore) -> Result<BTreeMap<Key, Bytes>> {
-    let keys: Vec<_> = store
-        .list(None)
-        .map_ok(|meta| meta.location)
-        .try_collect()
-        .await?;
+    let keys: Vec<_> = store.list(None).map_ok(|meta| meta.location).try_collect().await?;
     let mut all = BTreeMap::new();
     for key in keys {
         let result = store.get_opts(&key, GetOptions::default()).await?;

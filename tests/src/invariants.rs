@@ -92,11 +92,7 @@ pub fn leaves_first(snapshot: &BTreeMap<Key, Bytes>) -> Vec<String> {
         if layout::object_id(Kind::Tree, key).is_some() {
             match Tree::decode(bytes) {
                 Ok(tree) => named.extend(tree.entries().iter().map(|entry| {
-                    let kind = if entry.kind.is_tree() {
-                        Kind::Tree
-                    } else {
-                        Kind::Blob
-                    };
+                    let kind = if entry.kind.is_tree() { Kind::Tree } else { Kind::Blob };
                     (kind, entry.id)
                 })),
                 Err(error) => faults.push(format!("{key}: {error}")),

@@ -66,9 +66,7 @@ impl ObjectStore for MutantStore {
             Flaw::CopiesAlong if key.as_ref().starts_with("refs/") => {
                 let along = Key::from(format!("blobs/{key}"));
                 let bytes = Bytes::from(payload.clone());
-                self.inner
-                    .put_opts(&along, bytes.into(), PutOptions::default())
-                    .await?;
+                self.inner.put_opts(&along, bytes.into(), PutOptions::default()).await?;
             }
             Flaw::Drops(_) | Flaw::CopiesAlong => {}
         }

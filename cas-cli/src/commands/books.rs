@@ -32,11 +32,7 @@ impl Books {
             book: found.book.to_string(),
             branches: found.branches,
             tags: found.tags,
-            commit: found
-                .main
-                .as_ref()
-                .and_then(|head| head.entry.target)
-                .map(|id| id.to_string()),
+            commit: found.main.as_ref().and_then(|head| head.entry.target).map(|id| id.to_string()),
             time: found.main.as_ref().map(|head| exact_time(head.entry.time)),
         };
         if books.is_empty() {
@@ -45,30 +41,19 @@ impl Books {
                 context.location
             ));
         }
-        context
-            .output
-            .answer(&books.iter().map(view).collect::<Vec<_>>(), |out| {
-                let width = books
-                    .iter()
-                    .map(|found| found.book.as_str().len())
-                    .max()
-                    .unwrap_or_default();
-                for BookSummary {
-                    book,
-                    branches,
-                    tags,
-                    main,
-                } in &books
-                {
-                    write!(out, "{book:<width$}  ")?;
-                    match main {
-                        Some(head) => write!(out, "{}  ", short_time(head.entry.time))?,
-                        None => write!(out, "{:<20}  ", "(no main)")?,
-                    }
-                    let branches = count(*branches, "branch", "branches");
-                    writeln!(out, "{branches}, {}", count(*tags, "tag", "tags"))?;
+        context.output.answer(&books.iter().map(view).collect::<Vec<_>>(), |out| {
+            let width =
+                books.iter().map(|found| found.book.as_str().len()).max().unwrap_or_default();
+            for BookSummary { book, branches, tags, main } in &books {
+                write!(out, "{book:<width$}  ")?;
+                match main {
+                    Some(head) => write!(out, "{}  ", short_time(head.entry.time))?,
+                    None => write!(out, "{:<20}  ", "(no main)")?,
                 }
-                Ok(())
-            })
+                let branches = count(*branches, "branch", "branches");
+                writeln!(out, "{branches}, {}", count(*tags, "tag", "tags"))?;
+            }
+            Ok(())
+        })
     }
 }

@@ -39,7 +39,7 @@ enum Action {
         /// The new branch
         #[arg(value_name = "BOOK@NEW")]
         name: RefArg,
-        /// Where it begins [default: the book's main]
+        /// Where it begins (default: the book's main)
         #[arg(long, value_name = "REV")]
         from: Option<Revision>,
     },
@@ -66,10 +66,7 @@ impl Branch {
                 let views: Vec<_> = refs.iter().map(RefView::new).collect();
                 return output.answer(&views, |out| write_refs(out, &refs));
             }
-            Action::Create {
-                name: RefArg { book, name },
-                from,
-            } => {
+            Action::Create { name: RefArg { book, name }, from } => {
                 if name.is_tag() {
                     return Err(CommandError::Usage(format!(
                         "{name} is a tag: `cas tag create` makes one"
@@ -84,12 +81,9 @@ impl Branch {
                     )));
                 }
                 let version = repo.resolve(&from).await?;
-                repo.create_ref(&book, &name, version.id, &format!("from {from}"))
-                    .await?
+                repo.create_ref(&book, &name, version.id, &format!("from {from}")).await?
             }
-            Action::Delete {
-                name: RefArg { book, name },
-            } => {
+            Action::Delete { name: RefArg { book, name } } => {
                 if name.is_tag() {
                     return Err(CommandError::Usage(format!(
                         "{name} is a tag: `cas tag delete` deletes one"
@@ -97,9 +91,9 @@ impl Branch {
                 }
                 repo.delete_ref(&book, &name).await?
             }
-            Action::Restore {
-                name: RefArg { book, name },
-            } => repo.restore_branch(&book, &name).await?,
+            Action::Restore { name: RefArg { book, name } } => {
+                repo.restore_branch(&book, &name).await?
+            }
         };
         output.answer(&EntryView::new(&entry), |out| write_entry(out, &entry))
     }

@@ -34,12 +34,7 @@ pub(crate) struct Checkout {
     /// The folder; made if it does not exist
     dir: PathBuf,
     /// Only this folder of the book, whose content becomes the content of DIR
-    #[arg(
-        long,
-        value_name = "SUBTREE",
-        default_value = ".",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "SUBTREE", default_value = ".", hide_default_value = true)]
     path: FolderArg,
     /// Overwrite and delete what stands in the way
     #[arg(long)]
@@ -82,10 +77,8 @@ impl Checkout {
             index: !self.no_index,
             store_folder: Some(context.location.path.clone()),
         };
-        let report = context
-            .repo
-            .checkout(&version, &self.dir, &options, context.progress.clone())
-            .await?;
+        let report =
+            context.repo.checkout(&version, &self.dir, &options, context.progress.clone()).await?;
         let list = self.list || self.dry_run;
         let view = View {
             book: version.book.to_string(),
@@ -101,28 +94,13 @@ impl Checkout {
             removed_paths: list.then(|| report.removed.clone()),
         };
         context.output.answer(&view, |out| {
-            let CheckoutReport {
-                commit,
-                written,
-                removed,
-                kept,
-                bytes,
-                ..
-            } = &report;
+            let CheckoutReport { commit, written, removed, kept, bytes, .. } = &report;
             if list {
-                written
-                    .iter()
-                    .try_for_each(|path| writeln!(out, "write  {path}"))?;
-                removed
-                    .iter()
-                    .try_for_each(|path| writeln!(out, "remove {path}"))?;
+                written.iter().try_for_each(|path| writeln!(out, "write  {path}"))?;
+                removed.iter().try_for_each(|path| writeln!(out, "remove {path}"))?;
             }
             let (dir, commit) = (self.dir.display(), commit.short());
-            let is = if self.dry_run {
-                "would become"
-            } else {
-                "is now"
-            };
+            let is = if self.dry_run { "would become" } else { "is now" };
             writeln!(out, "{dir} {is} {} at {commit}", self.revision)?;
             let (written, removed) = (count(written.len(), "file", "files"), removed.len());
             writeln!(

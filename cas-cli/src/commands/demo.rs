@@ -53,10 +53,7 @@ impl Demo {
         // The commands are shown as a user in that folder would type them.
         std::env::set_current_dir(dir)
             .map_err(CommandError::io(format!("enter {}", dir.display())))?;
-        let stage = Stage {
-            global,
-            output: Output::new(global),
-        };
+        let stage = Stage { global, output: Output::new(global) };
         book::write(Path::new("field-guide"))?;
         let played = stage.play();
         if let Some(index) =
@@ -84,10 +81,8 @@ impl Stage<'_> {
 
         self.title("A reader gets a branch: nothing is copied")?;
         self.cas(&["branch", "create", "guide@users/ada"])?;
-        let readme = BOOK
-            .iter()
-            .find(|file| file.path == "README.md")
-            .map_or(&[][..], |file| file.content);
+        let readme =
+            BOOK.iter().find(|file| file.path == "README.md").map_or(&[][..], |file| file.content);
         let edited = [readme, b"\nAda's note: start with part two.\n"].concat();
         std::fs::write("ada.md", edited).map_err(CommandError::io("write ada.md"))?;
         let seen = BlobId::of(readme).to_string();
@@ -154,13 +149,7 @@ impl Stage<'_> {
     fn cas(&self, args: &[&str]) -> Result<(), CommandError> {
         let shown: Vec<_> = args
             .iter()
-            .map(|arg| {
-                if arg.contains(' ') {
-                    format!("'{arg}'")
-                } else {
-                    (*arg).to_owned()
-                }
-            })
+            .map(|arg| if arg.contains(' ') { format!("'{arg}'") } else { (*arg).to_owned() })
             .collect();
         self.say(&format!("\n$ cas {}", shown.join(" ")))?;
         let all = [OsString::from("cas"), "--store".into(), "store".into()];
@@ -178,10 +167,7 @@ impl Stage<'_> {
             Err(error) => Err(error),
             Ok(()) => {
                 let message = "a change of what is no longer there was not refused".to_owned();
-                Err(CommandError::Found {
-                    message,
-                    kind: ErrorKind::Internal,
-                })
+                Err(CommandError::Found { message, kind: ErrorKind::Internal })
             }
         }
     }
@@ -198,10 +184,7 @@ impl Stage<'_> {
             let found = found.map_err(CommandError::io(format!("read {}", path.display())))?;
             if found != file.content {
                 let message = format!("{} is not what was imported", path.display());
-                return Err(CommandError::Found {
-                    message,
-                    kind: ErrorKind::Corrupt,
-                });
+                return Err(CommandError::Found { message, kind: ErrorKind::Corrupt });
             }
         }
         self.say(&format!(

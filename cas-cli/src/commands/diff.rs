@@ -41,7 +41,7 @@ struct Form {
     /// How many lines came and went in each file
     #[arg(long)]
     stat: bool,
-    /// A letter and the path of each file: A added, M changed, D removed, R renamed [default]
+    /// A letter and the path of each file: A added, M changed, D removed, R renamed (default)
     #[arg(long)]
     name_status: bool,
     /// The lines that differ
@@ -73,18 +73,11 @@ impl Diff {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let old = context.repo.resolve(&self.old).await?;
         let new = context.repo.resolve(&self.new).await?;
-        let changes = context
-            .repo
-            .diff(old.commit.tree, new.commit.tree, &self.path.0)
-            .await?;
+        let changes = context.repo.diff(old.commit.tree, new.commit.tree, &self.path.0).await?;
         let mut files = Vec::with_capacity(changes.len());
         for change in &changes {
             let wanted = self.form.stat || self.form.patch;
-            files.push(if wanted {
-                Some(patch::compare(context, change).await?)
-            } else {
-                None
-            });
+            files.push(if wanted { Some(patch::compare(context, change).await?) } else { None });
         }
         let views: Vec<_> = changes
             .iter()
@@ -106,11 +99,8 @@ impl Diff {
     }
 
     fn view(&self, change: &Change, file: Option<&FileDiff>) -> View {
-        let side = |side: &Side| SideView {
-            kind: side.kind,
-            id: side.id.to_string(),
-            size: side.size,
-        };
+        let side =
+            |side: &Side| SideView { kind: side.kind, id: side.id.to_string(), size: side.size };
         View {
             path: change.path.to_string(),
             status: change.status,
@@ -132,10 +122,7 @@ fn name_status(change: &Change) -> String {
         (ChangeStatus::Changed, _) => format!("M  {path}"),
         (ChangeStatus::Removed, _) => format!("D  {path}"),
         (ChangeStatus::Renamed, from) => {
-            format!(
-                "R  {} -> {path}",
-                from.as_ref().map(ToString::to_string).unwrap_or_default()
-            )
+            format!("R  {} -> {path}", from.as_ref().map(ToString::to_string).unwrap_or_default())
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Import {
     /// The book, and the branch if it is not main
     #[arg(value_name = "BOOK[@BRANCH]")]
     target: BranchArg,
-    /// Why: the message of the commit [default: import DIR]
+    /// Why: the message of the commit (default: import DIR)
     #[arg(short, long, value_name = "MSG")]
     message: Option<String>,
     /// Only tell what would change
@@ -75,14 +75,7 @@ struct Bytes {
 
 impl Import {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let Self {
-            dir,
-            target,
-            message,
-            dry_run,
-            exclude,
-            allow_empty,
-        } = self;
+        let Self { dir, target, message, dry_run, exclude, allow_empty } = self;
         let BranchArg { book, branch } = target;
         let request = VersionRequest {
             message: message.unwrap_or_else(|| format!("import {}", dir.display())),
@@ -97,10 +90,8 @@ impl Import {
             index: Context::import_index(&dir),
             store_folder: Some(context.location.path.clone()),
         };
-        let report = context
-            .repo
-            .import(&dir, &request, &options, context.progress.clone())
-            .await?;
+        let report =
+            context.repo.import(&dir, &request, &options, context.progress.clone()).await?;
         // What the store held already, of this version or any other.
         let shared = report.totals.size.saturating_sub(report.bytes_new);
         let view = View {
@@ -117,32 +108,13 @@ impl Import {
                 removed: report.removed,
                 read: report.read,
             },
-            bytes: Bytes {
-                total: report.totals.size,
-                new: report.bytes_new,
-                shared,
-            },
+            bytes: Bytes { total: report.totals.size, new: report.bytes_new, shared },
         };
         context.output.answer(&view, |out| {
-            writeln!(
-                out,
-                "{}@{} {}",
-                request.book,
-                request.branch,
-                headline(&report, dry_run)
-            )?;
-            let ImportReport {
-                totals,
-                added,
-                changed,
-                removed,
-                ..
-            } = report;
+            writeln!(out, "{}@{} {}", request.book, request.branch, headline(&report, dry_run))?;
+            let ImportReport { totals, added, changed, removed, .. } = report;
             let files = count(totals.files, "file", "files");
-            writeln!(
-                out,
-                "{files}: {added} added, {changed} changed, {removed} removed"
-            )?;
+            writeln!(out, "{files}: {added} added, {changed} changed, {removed} removed")?;
             let (size, new) = (human_bytes(totals.size), human_bytes(report.bytes_new));
             writeln!(
                 out,
@@ -154,10 +126,7 @@ impl Import {
 }
 
 fn headline(report: &ImportReport, dry_run: bool) -> String {
-    let at = report
-        .commit
-        .map(|id| format!(" at {}", id.short()))
-        .unwrap_or_default();
+    let at = report.commit.map(|id| format!(" at {}", id.short())).unwrap_or_default();
     match (report.mode, dry_run) {
         (ImportMode::Created, false) => format!("created{at}"),
         (ImportMode::Updated, false) => format!("updated, now{at}"),

@@ -36,10 +36,8 @@ impl Log {
             .repo
             .history(version.id, &self.path.0, self.number.unwrap_or(usize::MAX))
             .await?;
-        let view: Vec<_> = items
-            .iter()
-            .map(|item| CommitView::new(item.id, &item.commit))
-            .collect();
+        let view: Vec<_> =
+            items.iter().map(|item| CommitView::new(item.id, &item.commit)).collect();
         context.output.answer(&view, |out| {
             for (nth, item) in items.iter().enumerate() {
                 if nth > 0 {

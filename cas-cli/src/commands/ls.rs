@@ -45,10 +45,7 @@ struct View {
 impl Ls {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let version = context.repo.resolve(&self.revision).await?;
-        let items = context
-            .repo
-            .list(version.commit.tree, &self.path.0, self.recursive)
-            .await?;
+        let items = context.repo.list(version.commit.tree, &self.path.0, self.recursive).await?;
         let view = |item: &ListItem| View {
             path: item.path.to_string(),
             kind: item.kind,
@@ -56,34 +53,26 @@ impl Ls {
             size: item.totals.size,
             files: item.totals.files,
         };
-        context
-            .output
-            .answer(&items.iter().map(view).collect::<Vec<_>>(), |out| {
-                for ListItem {
-                    path,
-                    kind,
-                    id,
-                    totals,
-                } in &items
-                {
-                    let slash = if kind.is_tree() { "/" } else { "" };
-                    if self.long {
-                        let files = if kind.is_tree() {
-                            format!("  ({})", count(totals.files, "file", "files"))
-                        } else {
-                            String::new()
-                        };
-                        writeln!(
-                            out,
-                            "{:<10} {id} {:>12}  {path}{slash}{files}",
-                            kind.as_str(),
-                            totals.size
-                        )?;
+        context.output.answer(&items.iter().map(view).collect::<Vec<_>>(), |out| {
+            for ListItem { path, kind, id, totals } in &items {
+                let slash = if kind.is_tree() { "/" } else { "" };
+                if self.long {
+                    let files = if kind.is_tree() {
+                        format!("  ({})", count(totals.files, "file", "files"))
                     } else {
-                        writeln!(out, "{path}{slash}")?;
-                    }
+                        String::new()
+                    };
+                    writeln!(
+                        out,
+                        "{:<10} {id} {:>12}  {path}{slash}{files}",
+                        kind.as_str(),
+                        totals.size
+                    )?;
+                } else {
+                    writeln!(out, "{path}{slash}")?;
                 }
-                Ok(())
-            })
+            }
+            Ok(())
+        })
     }
 }

@@ -58,11 +58,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Where the store is: a path or a file:// URL [default: a folder in the platform's data
-    /// directory, made when first used]
+    /// Where the store is: a path or a file:// URL (default: a folder in the platform's data
+    /// directory, made when first used)
     #[arg(long, global = true, env = "CAS_STORE", value_name = "LOCATION")]
     pub(crate) store: Option<String>,
-    /// Who you are, for the record of every change [default: user@host]
+    /// Who you are, for the record of every change (default: user@host)
     #[arg(long, global = true, env = "CAS_ACTOR", value_name = "NAME")]
     pub(crate) actor: Option<Actor>,
     /// Answer in JSON
@@ -71,7 +71,7 @@ pub(crate) struct Global {
     /// Say nothing but the answer
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// How many files to work on at once [default: two for each core]
+    /// How many files to work on at once (default: two for each core)
     #[arg(long, global = true, value_name = "N", value_parser = jobs)]
     pub(crate) jobs: Option<usize>,
 }

@@ -32,31 +32,18 @@ pub(crate) struct Mv {
 
 impl Mv {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let Self {
-            target,
-            from,
-            to,
-            message,
-        } = self;
+        let Self { target, from, to, message } = self;
         let request = VersionRequest {
             book: target.book.clone(),
             branch: target.branch.clone(),
             message: message.unwrap_or_else(|| format!("mv {from} {to}")),
             request_id: context.request_id(),
         };
-        let edits = [PathEdit {
-            path: from,
-            edit: Edit::Move { to },
-            precondition: Precondition::Unsaid,
-        }];
-        let report = context
-            .repo
-            .edit(&request, Operation::rename(), &edits)
-            .await?;
+        let edits =
+            [PathEdit { path: from, edit: Edit::Move { to }, precondition: Precondition::Unsaid }];
+        let report = context.repo.edit(&request, Operation::rename(), &edits).await?;
         context
             .output
-            .answer(&EditView::new(&target, &report), |out| {
-                write_edits(out, &target, &report)
-            })
+            .answer(&EditView::new(&target, &report), |out| write_edits(out, &target, &report))
     }
 }

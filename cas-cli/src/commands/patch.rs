@@ -45,22 +45,13 @@ pub(super) async fn compare(context: &Context, change: &Change) -> Result<FileDi
         return Ok(FileDiff { lines, patch });
     }
     // A file cannot be patched into a symlink, nor the reverse: one goes and the other comes.
-    let (gone, come) = (
-        Change {
-            new: None,
-            ..change.clone()
-        },
-        Change {
-            old: None,
-            ..change.clone()
-        },
-    );
+    let (gone, come) =
+        (Change { new: None, ..change.clone() }, Change { old: None, ..change.clone() });
     let removed = write_file(&mut patch, &gone, old, Some(&[]));
     let added = write_file(&mut patch, &come, Some(&[]), new);
-    let lines = removed.zip(added).map(|(removed, added)| Lines {
-        added: added.added,
-        removed: removed.removed,
-    });
+    let lines = removed
+        .zip(added)
+        .map(|(removed, added)| Lines { added: added.added, removed: removed.removed });
     Ok(FileDiff { lines, patch })
 }
 
@@ -97,9 +88,7 @@ fn write_file(
         _ => {}
     }
     if change.from.is_some() {
-        head.push_str(&format!(
-            "similarity index 100%\nrename from {from}\nrename to {path}\n"
-        ));
+        head.push_str(&format!("similarity index 100%\nrename from {from}\nrename to {path}\n"));
     }
     let name = |side: &Option<Side>, prefix: &str, path: &str| match side {
         Some(_) => format!("{prefix}/{path}"),
@@ -175,15 +164,8 @@ pub(super) fn write_stat(
         Some(from) => format!("{from} => {}", change.path),
         None => change.path.to_string(),
     };
-    let width = changes
-        .iter()
-        .map(|change| name(change).chars().count())
-        .max()
-        .unwrap_or_default();
-    let mut sum = Lines {
-        added: 0,
-        removed: 0,
-    };
+    let width = changes.iter().map(|change| name(change).chars().count()).max().unwrap_or_default();
+    let mut sum = Lines { added: 0, removed: 0 };
     for (change, file) in changes.iter().zip(files) {
         let name = name(change);
         match file.as_ref().and_then(|file| file.lines) {

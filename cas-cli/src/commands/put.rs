@@ -29,7 +29,7 @@ pub(crate) struct Put {
     target: BranchArg,
     /// Where the file goes in the book
     path: BookPath,
-    /// The file to read [default: -, standard input]
+    /// The file to read (default: -, standard input)
     #[arg(default_value = "-", hide_default_value = true)]
     file: PathBuf,
     /// Nothing is at PATH
@@ -45,14 +45,7 @@ pub(crate) struct Put {
 
 impl Put {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let Self {
-            target,
-            path,
-            file,
-            create: _,
-            expect,
-            message,
-        } = self;
+        let Self { target, path, file, create: _, expect, message } = self;
         let content = read(&file)?;
         let request = VersionRequest {
             book: target.book.clone(),
@@ -61,29 +54,17 @@ impl Put {
             request_id: context.request_id(),
         };
         let precondition = expect.map_or(Precondition::Absent, Precondition::Is);
-        let edits = [PathEdit {
-            path,
-            edit: Edit::Put(content),
-            precondition,
-        }];
-        let report = context
-            .repo
-            .edit(&request, Operation::put(), &edits)
-            .await?;
+        let edits = [PathEdit { path, edit: Edit::Put(content), precondition }];
+        let report = context.repo.edit(&request, Operation::put(), &edits).await?;
         context
             .output
-            .answer(&EditView::new(&target, &report), |out| {
-                write_edits(out, &target, &report)
-            })
+            .answer(&EditView::new(&target, &report), |out| write_edits(out, &target, &report))
     }
 }
 
 fn read(file: &std::path::Path) -> Result<Content, CommandError> {
     if file.as_os_str() == "-" {
-        return Ok(Content::read(
-            &mut std::io::stdin().lock(),
-            "standard input",
-        )?);
+        return Ok(Content::read(&mut std::io::stdin().lock(), "standard input")?);
     }
     let name = file.display().to_string();
     let mut opened = std::fs::File::open(file).map_err(CommandError::io(format!("open {name}")))?;

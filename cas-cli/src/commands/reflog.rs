@@ -28,13 +28,10 @@ pub(crate) struct Reflog {
 impl Reflog {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let RefArg { book, name } = self.name;
-        let entries = context
-            .repo
-            .ref_log(&book, &name, self.number.unwrap_or(usize::MAX))
-            .await?;
+        let entries = context.repo.ref_log(&book, &name, self.number.unwrap_or(usize::MAX)).await?;
         let views: Vec<_> = entries.iter().map(EntryView::new).collect();
-        context.output.answer(&views, |out| {
-            entries.iter().try_for_each(|entry| write_entry(out, entry))
-        })
+        context
+            .output
+            .answer(&views, |out| entries.iter().try_for_each(|entry| write_entry(out, entry)))
     }
 }

@@ -37,12 +37,7 @@ impl Reset {
         }
         let version = context.repo.resolve(&self.revision).await?;
         let message = format!("reset to {}", self.revision);
-        let entry = context
-            .repo
-            .reset_branch(&book, &name, version.id, &message)
-            .await?;
-        context
-            .output
-            .answer(&EntryView::new(&entry), |out| write_entry(out, &entry))
+        let entry = context.repo.reset_branch(&book, &name, version.id, &message).await?;
+        context.output.answer(&EntryView::new(&entry), |out| write_entry(out, &entry))
     }
 }

@@ -39,13 +39,7 @@ pub(crate) struct Rm {
 
 impl Rm {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let Self {
-            target,
-            paths,
-            expect,
-            recursive,
-            message,
-        } = self;
+        let Self { target, paths, expect, recursive, message } = self;
         if expect.is_some() && paths.len() > 1 {
             return Err(CommandError::Usage(
                 "--expect says what one file is: name just one path".to_owned(),
@@ -67,14 +61,9 @@ impl Rm {
                 precondition: precondition.clone(),
             })
             .collect();
-        let report = context
-            .repo
-            .edit(&request, Operation::remove(), &edits)
-            .await?;
+        let report = context.repo.edit(&request, Operation::remove(), &edits).await?;
         context
             .output
-            .answer(&EditView::new(&target, &report), |out| {
-                write_edits(out, &target, &report)
-            })
+            .answer(&EditView::new(&target, &report), |out| write_edits(out, &target, &report))
     }
 }

@@ -45,16 +45,8 @@ impl std::str::FromStr for What {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum View {
     Commit(CommitView),
-    Tree {
-        tree: String,
-        size: u64,
-        files: u64,
-        entries: Vec<EntryView>,
-    },
-    Blob {
-        blob: String,
-        size: u64,
-    },
+    Tree { tree: String, size: u64, files: u64, entries: Vec<EntryView> },
+    Blob { blob: String, size: u64 },
 }
 
 #[derive(Debug, Serialize)]
@@ -71,10 +63,7 @@ impl Show {
         let found = match &self.what {
             What::Revision(revision) => {
                 let version = context.repo.resolve(revision).await?;
-                FoundObject {
-                    kind: Kind::Commit,
-                    id: version.id.0,
-                }
+                FoundObject { kind: Kind::Commit, id: version.id.0 }
             }
             What::Id(prefix) => context.repo.find_object(prefix).await?,
         };
@@ -89,9 +78,7 @@ impl Show {
 async fn show_commit(context: &Context, id: CommitId) -> Result<(), CommandError> {
     let commit = context.repo.store().get_commit(&id).await?;
     let view = View::Commit(CommitView::new(id, &commit));
-    context
-        .output
-        .answer(&view, |out| write_commit(out, id, &commit))
+    context.output.answer(&view, |out| write_commit(out, id, &commit))
 }
 
 async fn show_tree(context: &Context, id: TreeId) -> Result<(), CommandError> {
@@ -111,11 +98,7 @@ async fn show_tree(context: &Context, id: TreeId) -> Result<(), CommandError> {
         entries: entries.collect(),
     };
     context.output.answer(&view, |out| {
-        writeln!(
-            out,
-            "tree   {id}\nfiles  {}\nsize   {}\n",
-            totals.files, totals.size
-        )?;
+        writeln!(out, "tree   {id}\nfiles  {}\nsize   {}\n", totals.files, totals.size)?;
         for entry in tree.entries() {
             writeln!(
                 out,
@@ -137,11 +120,6 @@ async fn show_blob(context: &Context, id: BlobId) -> Result<(), CommandError> {
     while let Some(piece) = stream.next().await {
         size += piece?.len() as u64;
     }
-    let view = View::Blob {
-        blob: id.to_string(),
-        size,
-    };
-    context
-        .output
-        .answer(&view, |out| writeln!(out, "blob   {id}\nsize   {size}"))
+    let view = View::Blob { blob: id.to_string(), size };
+    context.output.answer(&view, |out| writeln!(out, "blob   {id}\nsize   {size}"))
 }

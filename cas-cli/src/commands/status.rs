@@ -45,15 +45,7 @@ struct Item<'a> {
 impl Status {
     pub(crate) fn run(self, global: &Global) -> Result<(), CommandError> {
         let found = status(&self.dir)?;
-        let FolderStatus {
-            book,
-            name,
-            commit,
-            tree,
-            path,
-            interrupted,
-            items,
-        } = &found;
+        let FolderStatus { book, name, commit, tree, path, interrupted, items } = &found;
         let view = View {
             book,
             r#ref: name.as_deref(),
@@ -62,29 +54,12 @@ impl Status {
             path,
             interrupted: *interrupted,
             clean: items.is_empty() && !interrupted,
-            items: items
-                .iter()
-                .map(|item| Item {
-                    path: &item.path,
-                    status: item.state,
-                })
-                .collect(),
+            items: items.iter().map(|item| Item { path: &item.path, status: item.state }).collect(),
         };
         Output::new(global).answer(&view, |out| {
-            let at = name
-                .as_ref()
-                .map(|name| format!("@{name}"))
-                .unwrap_or_default();
-            let below = if path.is_empty() {
-                String::new()
-            } else {
-                format!(", folder {path}")
-            };
-            writeln!(
-                out,
-                "{book}{at} at {}{below}",
-                &commit[..12.min(commit.len())]
-            )?;
+            let at = name.as_ref().map(|name| format!("@{name}")).unwrap_or_default();
+            let below = if path.is_empty() { String::new() } else { format!(", folder {path}") };
+            writeln!(out, "{book}{at} at {}{below}", &commit[..12.min(commit.len())])?;
             if *interrupted {
                 writeln!(out, "a later checkout was interrupted: run it again")?;
             }

@@ -56,22 +56,16 @@ impl Tag {
                 let views: Vec<_> = refs.iter().map(RefView::new).collect();
                 return output.answer(&views, |out| write_refs(out, &refs));
             }
-            Action::Create {
-                name: TagArg { book, name },
-                revision,
-            } => {
+            Action::Create { name: TagArg { book, name }, revision } => {
                 if revision.book != book {
                     return Err(CommandError::Usage(format!(
                         "{revision} is of another book than {book}@{name}"
                     )));
                 }
                 let version = repo.resolve(&revision).await?;
-                repo.create_ref(&book, &name, version.id, &format!("from {revision}"))
-                    .await?
+                repo.create_ref(&book, &name, version.id, &format!("from {revision}")).await?
             }
-            Action::Delete {
-                name: TagArg { book, name },
-            } => repo.delete_ref(&book, &name).await?,
+            Action::Delete { name: TagArg { book, name } } => repo.delete_ref(&book, &name).await?,
         };
         output.answer(&EntryView::new(&entry), |out| write_entry(out, &entry))
     }

@@ -50,10 +50,7 @@ impl VerifyLog {
         let faults: Vec<_> = report
             .faults
             .iter()
-            .map(|fault| Fault {
-                seq: fault.seq,
-                reason: fault.reason.clone(),
-            })
+            .map(|fault| Fault { seq: fault.seq, reason: fault.reason.clone() })
             .collect();
         let view = View {
             book: book.to_string(),
@@ -79,13 +76,8 @@ impl VerifyLog {
         if view.ok {
             return Ok(());
         }
-        let message = format!(
-            "the log of {book}@{name} has {}",
-            count(view.faults.len(), "fault", "faults")
-        );
-        Err(CommandError::Found {
-            message,
-            kind: ErrorKind::Corrupt,
-        })
+        let message =
+            format!("the log of {book}@{name} has {}", count(view.faults.len(), "fault", "faults"));
+        Err(CommandError::Found { message, kind: ErrorKind::Corrupt })
     }
 }

@@ -39,10 +39,7 @@ impl CommitView {
 }
 
 fn pairs(metadata: &Metadata) -> BTreeMap<String, String> {
-    metadata
-        .iter()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+    metadata.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// Writes a commit as people read it.
@@ -104,9 +101,7 @@ impl EntryView {
 /// Writes a movement of a ref in one line.
 pub(super) fn write_entry(out: &mut dyn Write, found: &LogEntry) -> io::Result<()> {
     let entry = &found.entry;
-    let target = entry
-        .target
-        .map_or_else(|| "(deleted)   ".to_owned(), short);
+    let target = entry.target.map_or_else(|| "(deleted)   ".to_owned(), short);
     let time = short_time(entry.time);
     writeln!(
         out,
@@ -142,19 +137,11 @@ impl RefView {
 
 /// Writes refs in a table.
 pub(super) fn write_refs(out: &mut dyn Write, refs: &[RefSummary]) -> io::Result<()> {
-    let width = refs
-        .iter()
-        .map(|found| found.name.as_str().len())
-        .max()
-        .unwrap_or_default();
+    let width = refs.iter().map(|found| found.name.as_str().len()).max().unwrap_or_default();
     for found in refs {
         let entry = &found.head.entry;
         let (name, commit, time) = (&found.name, found.commit.short(), short_time(entry.time));
-        writeln!(
-            out,
-            "{name:<width$}  {commit}  #{:<4} {time}  {}",
-            entry.seq, entry.actor
-        )?;
+        writeln!(out, "{name:<width$}  {commit}  #{:<4} {time}  {}", entry.seq, entry.actor)?;
     }
     Ok(())
 }
@@ -207,14 +194,7 @@ pub(super) fn write_edits(
     target: &BranchArg,
     report: &EditReport,
 ) -> io::Result<()> {
-    for EditResult {
-        path,
-        outcome,
-        old,
-        new,
-        to,
-    } in &report.results
-    {
+    for EditResult { path, outcome, old, new, to } in &report.results {
         let what = match outcome {
             EditOutcome::Created => "created",
             EditOutcome::Updated => "updated",

@@ -79,9 +79,7 @@ impl Repository {
         let root = open(path, options)?;
         let index = root.as_ref().and_then(State::index).unwrap_or_default();
         let pending = self.pending(root.as_ref()).await;
-        let plan = self
-            .plan(leaves, root, index, pending, options.force, &progress)
-            .await?;
+        let plan = self.plan(leaves, root, index, pending, options.force, &progress).await?;
         if !plan.in_the_way.is_empty() {
             let mut files = plan.in_the_way;
             files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
@@ -99,8 +97,7 @@ impl Repository {
             tree: tree.to_string(),
             path: options.path.to_string(),
         };
-        self.carry_out(plan, path, (tree, origin), options, progress)
-            .await?;
+        self.carry_out(plan, path, (tree, origin), options, progress).await?;
         Ok(report)
     }
 
@@ -109,21 +106,15 @@ impl Repository {
         // The folder is the root of what is checked out, so that links of a subtree may not leave
         // it either.
         let listing = self.list_all(&BookPath::root(), tree).await?;
-        let links: Vec<Leaf> = listing
-            .leaves
-            .iter()
-            .filter(|l| l.kind == EntryKind::Symlink)
-            .cloned()
-            .collect();
+        let links: Vec<Leaf> =
+            listing.leaves.iter().filter(|l| l.kind == EntryKind::Symlink).cloned().collect();
         let store = self.store.clone();
         let checked = for_each(links, self.jobs, move |leaf| {
             let store = store.clone();
             async move {
                 let target = store.get_blob(&leaf.id).await;
-                let target = target.map_err(|source| FolderError::Content {
-                    path: leaf.path.clone(),
-                    source,
-                })?;
+                let target = target
+                    .map_err(|source| FolderError::Content { path: leaf.path.clone(), source })?;
                 let fault = check_symlink(&leaf.path, &target).err();
                 Ok::<_, FolderError>(fault.map(|error| PathFault {
                     path: leaf.path.to_string(),
@@ -145,10 +136,7 @@ impl Repository {
     async fn pending(&self, root: Option<&Handle>) -> Pending {
         let mut pending = Pending::new();
         for tree in root.map(State::pending).unwrap_or_default() {
-            let listing = self
-                .list_all(&BookPath::root(), tree)
-                .await
-                .unwrap_or_default();
+            let listing = self.list_all(&BookPath::root(), tree).await.unwrap_or_default();
             for leaf in listing.leaves {
                 pending.entry(leaf.path.to_string()).or_default().push(leaf);
             }
@@ -166,17 +154,8 @@ impl Repository {
         progress: &Arc<dyn Progress>,
     ) -> Result<Plan, FolderError> {
         let folders = items(leaves, &index, &pending);
-        let prune = pending
-            .keys()
-            .map(|path| split(path).0.to_owned())
-            .collect();
-        let planner = Arc::new(Planner {
-            store: self.store.clone(),
-            root,
-            index,
-            pending,
-            force,
-        });
+        let prune = pending.keys().map(|path| split(path).0.to_owned()).collect();
+        let planner = Arc::new(Planner { store: self.store.clone(), root, index, pending, force });
         progress.begin(Step::Compare, folders.len() as u64);
         let progress = progress.clone();
         let parts = for_each(folders, self.jobs, move |folder| {
@@ -187,13 +166,9 @@ impl Repository {
                 part
             }
         });
-        let mut plan = Plan {
-            prune,
-            ..Plan::default()
-        };
+        let mut plan = Plan { prune, ..Plan::default() };
         parts.await?.into_iter().for_each(|part| plan.add(part));
-        plan.write
-            .sort_unstable_by(|a, b| a.leaf.path.cmp(&b.leaf.path));
+        plan.write.sort_unstable_by(|a, b| a.leaf.path.cmp(&b.leaf.path));
         plan.remove.sort_unstable();
         Ok(plan)
     }
@@ -206,13 +181,7 @@ impl Repository {
         options: &CheckoutOptions,
         progress: Arc<dyn Progress>,
     ) -> Result<(), FolderError> {
-        let io = |action| {
-            move |source| FolderError::Io {
-                action,
-                path: path.to_owned(),
-                source,
-            }
-        };
+        let io = |action| move |source| FolderError::Io { action, path: path.to_owned(), source };
         let state_io = |source| FolderError::Io {
             action: "keep the state of the checkout in",
             path: path.join(STATE_FOLDER),
@@ -231,21 +200,12 @@ impl Repository {
         }
         progress.begin(Step::Write, plan.write.len() as u64);
         let (store, next) = (self.store.clone(), AtomicU64::new(0));
-        let writer = Arc::new(Writer {
-            store,
-            root,
-            state,
-            path: path.to_owned(),
-            progress,
-            next,
-        });
+        let writer = Arc::new(Writer { store, root, state, path: path.to_owned(), progress, next });
         writer.remove(&plan.remove, &plan.prune)?;
         writer.clear(&plan.clear, options.force)?;
         let task = writer.clone();
-        let written = for_each(groups(plan.write), self.jobs, move |group| {
-            task.clone().group(group)
-        })
-        .await?;
+        let written =
+            for_each(groups(plan.write), self.jobs, move |group| task.clone().group(group)).await?;
         let mut entries = plan.keep;
         if !quiet {
             // So that what was written just now is settled, and not read again by the next.
@@ -274,11 +234,7 @@ impl CheckoutReport {
         Self {
             commit,
             tree,
-            written: plan
-                .write
-                .iter()
-                .map(|write| write.leaf.path.to_string())
-                .collect(),
+            written: plan.write.iter().map(|write| write.leaf.path.to_string()).collect(),
             removed: plan.remove.clone(),
             kept: plan.keep.len() as u64,
             bytes: plan.write.iter().map(|write| write.leaf.size).sum(),
@@ -289,21 +245,13 @@ impl CheckoutReport {
 /// Opens the folder; `None` if it does not exist yet.
 fn open(path: &Path, options: &CheckoutOptions) -> Result<Option<Handle>, FolderError> {
     use std::os::unix::fs::MetadataExt;
-    let io = |source| FolderError::Io {
-        action: "check out into",
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| FolderError::Io { action: "check out into", path: path.to_owned(), source };
     let root = match Handle::open(path) {
         Ok(root) => root,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io(error)),
     };
-    let identity = |path: &Path| {
-        std::fs::metadata(path)
-            .ok()
-            .map(|meta| (meta.dev(), meta.ino()))
-    };
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
     let store = options.store_folder.as_deref().and_then(identity);
     if store.is_some() && store == identity(path) {
         return Err(io(std::io::Error::other("it is the store itself")));

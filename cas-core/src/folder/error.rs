@@ -117,9 +117,5 @@ impl FolderError {
 }
 
 fn count(n: usize) -> String {
-    if n == 1 {
-        "1 path".to_owned()
-    } else {
-        format!("{n} paths")
-    }
+    if n == 1 { "1 path".to_owned() } else { format!("{n} paths") }
 }

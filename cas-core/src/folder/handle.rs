@@ -26,10 +26,8 @@ pub(super) enum Walked {
     Blocked(usize),
 }
 
-const FOLDER: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+const FOLDER: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Handle {
     /// Opens the directory that the user named, wherever it leads.
@@ -112,11 +110,7 @@ impl Handle {
 
     /// The status of a name that need not be UTF-8.
     pub(super) fn stat_raw(&self, name: &CStr) -> io::Result<Fingerprint> {
-        Ok(Fingerprint::new(&fs::statat(
-            &self.0,
-            name,
-            AtFlags::SYMLINK_NOFOLLOW,
-        )?))
+        Ok(Fingerprint::new(&fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?))
     }
 
     /// Opens a file for reading; never waits for the other end of a FIFO.

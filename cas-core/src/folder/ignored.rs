@@ -34,13 +34,8 @@ impl Rules {
                 .add_line(None, pattern)
                 .map_err(|error| (pattern.clone(), error.to_string()))?;
         }
-        let excluded = builder
-            .build()
-            .map_err(|error| (String::new(), error.to_string()))?;
-        Ok(Self {
-            excluded: Arc::new(excluded),
-            own: None,
-        })
+        let excluded = builder.build().map_err(|error| (String::new(), error.to_string()))?;
+        Ok(Self { excluded: Arc::new(excluded), own: None })
     }
 
     /// The rules in the folder at `path`, which has an ignore file of its own.
@@ -48,26 +43,16 @@ impl Rules {
     /// An ignore file that cannot be used is an error: to go on without it would store what it
     /// leaves out.
     pub(super) fn enter(&self, folder: &Handle, path: &str) -> Result<Self, String> {
-        let file = folder
-            .read(IGNORE_FILE)
-            .map_err(|error| error.to_string())?;
+        let file = folder.read(IGNORE_FILE).map_err(|error| error.to_string())?;
         let mut builder = GitignoreBuilder::new(path);
         for (nth, line) in BufReader::new(file).lines().enumerate() {
             let at = |reason: String| format!("line {}: {reason}", nth + 1);
             let line = line.map_err(|error| at(error.to_string()))?;
-            builder
-                .add_line(None, &line)
-                .map_err(|error| at(error.to_string()))?;
+            builder.add_line(None, &line).map_err(|error| at(error.to_string()))?;
         }
         let rules = builder.build().map_err(|error| error.to_string())?;
-        let level = Level {
-            rules,
-            above: self.own.clone(),
-        };
-        Ok(Self {
-            excluded: self.excluded.clone(),
-            own: Some(Arc::new(level)),
-        })
+        let level = Level { rules, above: self.own.clone() };
+        Ok(Self { excluded: self.excluded.clone(), own: Some(Arc::new(level)) })
     }
 
     /// Whether the entry `name` at `path` is left out. The deepest rule that says anything wins.

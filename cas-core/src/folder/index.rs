@@ -59,22 +59,12 @@ impl Known {
     pub(super) fn new(stat: Fingerprint, content: Side, seen: Tick) -> Self {
         let Side { kind, id, size } = content;
         let settled = stat.settled_before(seen);
-        Self {
-            stat,
-            size,
-            kind: kind as u8,
-            id: *id.hash().as_bytes(),
-            settled,
-        }
+        Self { stat, size, kind: kind as u8, id: *id.hash().as_bytes(), settled }
     }
 
     /// The content.
     pub(super) fn content(&self) -> Side {
-        Side {
-            kind: self.kind(),
-            id: BlobId(Hash::from_bytes(self.id)),
-            size: self.size,
-        }
+        Side { kind: self.kind(), id: BlobId(Hash::from_bytes(self.id)), size: self.size }
     }
 
     pub(super) const fn kind(&self) -> EntryKind {
@@ -109,10 +99,7 @@ impl Index {
 
     /// The entry of `path`.
     pub(super) fn get(&self, path: &str) -> Option<&IndexEntry> {
-        let at = self
-            .entries
-            .binary_search_by(|entry| entry.path.as_str().cmp(path))
-            .ok()?;
+        let at = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
         Some(&self.entries[at])
     }
 
@@ -132,10 +119,7 @@ impl Index {
             return None;
         }
         let index: Self = postcard::from_bytes(content.strip_prefix(MAGIC)?).ok()?;
-        index
-            .entries
-            .is_sorted_by(|a, b| a.path < b.path)
-            .then_some(index)
+        index.entries.is_sorted_by(|a, b| a.path < b.path).then_some(index)
     }
 }
 
@@ -147,15 +131,8 @@ mod tests {
         let handle = super::super::handle::Handle::open(std::path::Path::new("/")).unwrap();
         let stat = handle.stat(".").unwrap().unwrap();
         let entry = |path: &str| {
-            let content = Side {
-                kind: EntryKind::File,
-                id: BlobId::of(path.as_bytes()),
-                size: 1,
-            };
-            IndexEntry {
-                path: path.to_owned(),
-                known: Known::new(stat, content, Tick::now()),
-            }
+            let content = Side { kind: EntryKind::File, id: BlobId::of(path.as_bytes()), size: 1 };
+            IndexEntry { path: path.to_owned(), known: Known::new(stat, content, Tick::now()) }
         };
         Index::new(None, vec![entry("b"), entry("a/c"), entry("a")])
     }
@@ -165,10 +142,7 @@ mod tests {
         let index = index();
         let read = Index::decode(&index.encode().unwrap()).unwrap();
         assert_eq!(read, index);
-        assert_eq!(
-            read.get("a/c").unwrap().known.content().id,
-            BlobId::of(b"a/c")
-        );
+        assert_eq!(read.get("a/c").unwrap().known.content().id, BlobId::of(b"a/c"));
         assert!(read.get("a/d").is_none());
     }
 

@@ -87,11 +87,7 @@ pub(super) fn items(leaves: Vec<Leaf>, index: &Index, pending: &Pending) -> Vec<
     let mut folders: BTreeMap<String, Vec<Item>> = BTreeMap::new();
     for (path, (leaf, entry)) in paths {
         let (folder, name) = split(&path);
-        let item = Item {
-            name: name.to_owned(),
-            leaf,
-            entry,
-        };
+        let item = Item { name: name.to_owned(), leaf, entry };
         match folders.get_mut(folder) {
             Some(items) => items.push(item),
             None => {
@@ -128,9 +124,7 @@ impl Planner {
         let mut plan = Plan::default();
         let walked = match &self.root {
             None => Walked::Missing,
-            Some(root) => root
-                .walk(&folder)
-                .map_err(|source| self.io(&folder, source))?,
+            Some(root) => root.walk(&folder).map_err(|source| self.io(&folder, source))?,
         };
         let handle = match walked {
             Walked::Opened(handle) => handle,
@@ -151,22 +145,15 @@ impl Planner {
         };
         for item in items {
             let path = super::scan::join(&folder, &item.name);
-            let stat = handle
-                .stat(&item.name)
-                .map_err(|source| self.io(&path, source))?;
+            let stat = handle.stat(&item.name).map_err(|source| self.io(&path, source))?;
             match (item.leaf, stat) {
                 (None, None) => {}
-                (Some(leaf), None) => plan.write.push(Write {
-                    leaf,
-                    replaces: false,
-                }),
+                (Some(leaf), None) => plan.write.push(Write { leaf, replaces: false }),
                 (None, Some(stat)) => {
-                    self.removal(&mut plan, &handle, &path, item.entry.as_ref(), &stat)
-                        .await?;
+                    self.removal(&mut plan, &handle, &path, item.entry.as_ref(), &stat).await?;
                 }
                 (Some(leaf), Some(stat)) => {
-                    self.replacement(&mut plan, &handle, &path, leaf, item.entry, stat)
-                        .await?;
+                    self.replacement(&mut plan, &handle, &path, leaf, item.entry, stat).await?;
                 }
             }
         }
@@ -195,10 +182,7 @@ impl Planner {
             plan.remove.push(path.to_owned());
         } else if entry.is_some() {
             let reason = "changed since it was checked out, and not in this version";
-            plan.in_the_way.push(InTheWay {
-                path: path.to_owned(),
-                reason,
-            });
+            plan.in_the_way.push(InTheWay { path: path.to_owned(), reason });
         }
         Ok(())
     }
@@ -215,25 +199,15 @@ impl Planner {
     ) -> Result<(), FolderError> {
         if stat.kind() == Some(EntryKind::Tree) {
             self.folder_in_the_way(plan, handle, path).await?;
-            plan.write.push(Write {
-                leaf,
-                replaces: false,
-            });
+            plan.write.push(Write { leaf, replaces: false });
             return Ok(());
         }
-        let wanted = Side {
-            kind: leaf.kind,
-            id: leaf.id,
-            size: leaf.size,
-        };
+        let wanted = Side { kind: leaf.kind, id: leaf.id, size: leaf.size };
         if let Some(entry) = entry.as_ref().filter(|entry| entry.known.proves(&stat)) {
             if entry.known.content() == wanted {
                 plan.keep.push(entry.clone());
             } else {
-                plan.write.push(Write {
-                    leaf,
-                    replaces: true,
-                });
+                plan.write.push(Write { leaf, replaces: true });
             }
             return Ok(());
         }
@@ -250,9 +224,7 @@ impl Planner {
             // Only the mode differs: nothing is lost by writing the file again.
             Some(found) if found.content.id == leaf.id => true,
             Some(found)
-                if entry
-                    .as_ref()
-                    .is_some_and(|entry| entry.known.content() == found.content) =>
+                if entry.as_ref().is_some_and(|entry| entry.known.content() == found.content) =>
             {
                 true
             }
@@ -266,10 +238,7 @@ impl Planner {
             };
             self.refuse(plan, path, reason);
         }
-        plan.write.push(Write {
-            leaf,
-            replaces: true,
-        });
+        plan.write.push(Write { leaf, replaces: true });
         Ok(())
     }
 
@@ -321,12 +290,8 @@ impl Planner {
         path: &str,
     ) -> Result<(), FolderError> {
         let (_, name) = split(path);
-        let mut stack = vec![(
-            handle
-                .folder(name)
-                .map_err(|source| self.io(path, source))?,
-            path.to_owned(),
-        )];
+        let mut stack =
+            vec![(handle.folder(name).map_err(|source| self.io(path, source))?, path.to_owned())];
         while let Some((folder, at)) = stack.pop() {
             for name in folder.names().map_err(|source| self.io(&at, source))? {
                 let below = super::scan::join(&at, &name);
@@ -338,10 +303,7 @@ impl Planner {
                         if !ours && !self.force {
                             let reason =
                                 "not written by a checkout, in a folder where a file is needed";
-                            plan.in_the_way.push(InTheWay {
-                                path: below,
-                                reason,
-                            });
+                            plan.in_the_way.push(InTheWay { path: below, reason });
                         }
                     }
                 }
@@ -379,29 +341,16 @@ impl Planner {
         if self.force {
             plan.clear.push(path.to_owned());
         } else {
-            plan.in_the_way.push(InTheWay {
-                path: path.to_owned(),
-                reason,
-            });
+            plan.in_the_way.push(InTheWay { path: path.to_owned(), reason });
         }
     }
 
     #[expect(clippy::unused_self, reason = "reads as part of planning")]
     fn io(&self, path: &str, source: std::io::Error) -> FolderError {
-        FolderError::Io {
-            action: "look at",
-            path: path.into(),
-            source,
-        }
+        FolderError::Io { action: "look at", path: path.into(), source }
     }
 }
 
 fn new_files(items: Vec<Item>) -> impl Iterator<Item = Write> {
-    items
-        .into_iter()
-        .filter_map(|item| item.leaf)
-        .map(|leaf| Write {
-            leaf,
-            replaces: false,
-        })
+    items.into_iter().filter_map(|item| item.leaf).map(|leaf| Write { leaf, replaces: false })
 }

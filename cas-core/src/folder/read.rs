@@ -77,12 +77,7 @@ pub(super) fn read_file(root: &Handle, path: &str, kind: EntryKind) -> Result<Re
                 Data::Whole(bytes) => bytes.len() as u64,
                 Data::Large(_) => stat.size,
             };
-            return Ok(ReadFile {
-                content: Side { kind, id, size },
-                stat,
-                seen,
-                data,
-            });
+            return Ok(ReadFile { content: Side { kind, id, size }, stat, seen, data });
         }
     }
     Err(ReadFault::Changed)
@@ -97,9 +92,7 @@ fn read_once(root: &Handle, path: &str) -> Result<Option<(BlobId, Fingerprint, D
     }
     let (id, size, data) = if before.size <= limits::WHOLE_BYTES {
         let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or_default() + 1);
-        (&file)
-            .take(limits::WHOLE_BYTES + 1)
-            .read_to_end(&mut bytes)?;
+        (&file).take(limits::WHOLE_BYTES + 1).read_to_end(&mut bytes)?;
         let bytes = Bytes::from(bytes);
         (BlobId::of(&bytes), bytes.len() as u64, Data::Whole(bytes))
     } else {
@@ -140,10 +133,7 @@ pub(super) fn hash(file: &mut File) -> io::Result<(BlobId, u64)> {
             Err(error) => return Err(error),
         }
     }
-    Ok((
-        BlobId(Hash::from_bytes(*hasher.finalize().as_bytes())),
-        size,
-    ))
+    Ok((BlobId(Hash::from_bytes(*hasher.finalize().as_bytes())), size))
 }
 
 fn fingerprint(file: &File) -> io::Result<Fingerprint> {

@@ -85,19 +85,14 @@ pub(super) fn scan(root: &Path, rules: &Rules, skip: Option<(u64, u64)>) -> std:
         });
     }
     let wake = Condvar::new();
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(8);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     std::thread::scope(|scope| {
         for _ in 1..threads {
             scope.spawn(|| work(&shared, &wake, skip));
         }
         work(&shared, &wake, skip);
     });
-    let mut scan = shared
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .scan;
+    let mut scan = shared.into_inner().unwrap_or_else(PoisonError::into_inner).scan;
     scan.faults.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(scan)
 }
@@ -124,10 +119,7 @@ fn work(shared: &Mutex<Shared>, wake: &Condvar, skip: Option<(u64, u64)>) {
             Ok(found) => add(&mut guard, &job, found),
             Err(error) => {
                 let reason = format!("the folder cannot be read: {error}");
-                guard.scan.faults.push(PathFault {
-                    path: job.path,
-                    reason,
-                });
+                guard.scan.faults.push(PathFault { path: job.path, reason });
             }
         }
         wake.notify_all();
@@ -144,13 +136,7 @@ struct FoundFolder {
 }
 
 fn add(shared: &mut Shared, job: &Job, found: FoundFolder) {
-    let FoundFolder {
-        handle,
-        rules,
-        files,
-        folders,
-        faults,
-    } = found;
+    let FoundFolder { handle, rules, files, folders, faults } = found;
     shared.scan.faults.extend(faults);
     shared.scan.folders[job.at].files = files;
     for name in folders {
@@ -207,10 +193,7 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
         let raw = entry.file_name();
         let Ok(text) = raw.to_str() else {
             let path = join(&job.path, &raw.to_string_lossy());
-            found.faults.push(PathFault {
-                path,
-                reason: "a name is UTF-8".to_owned(),
-            });
+            found.faults.push(PathFault { path, reason: "a name is UTF-8".to_owned() });
             continue;
         };
         let path = join(&job.path, text);
@@ -253,25 +236,18 @@ fn check(
         return Ok((name, None));
     };
     match stat.kind() {
-        None => Err(format!(
-            "it is {}; a book holds files, folders and symlinks",
-            stat.special()
-        )),
+        None => Err(format!("it is {}; a book holds files, folders and symlinks", stat.special())),
         Some(EntryKind::Tree) => Ok((name, None)),
         Some(kind) if stat.size <= limits::BLOB_BYTES => Ok((name, Some((kind, stat)))),
-        Some(_) => Err(format!(
-            "it has {} bytes, over the limit of {}",
-            stat.size,
-            limits::BLOB_BYTES
-        )),
+        Some(_) => {
+            Err(format!("it has {} bytes, over the limit of {}", stat.size, limits::BLOB_BYTES))
+        }
     }
 }
 
 #[expect(clippy::unnecessary_cast, reason = "types differ between systems")]
 fn is_same(handle: &Handle, skip: (u64, u64)) -> bool {
-    handle
-        .stat_self()
-        .is_ok_and(|stat| (stat.st_dev as u64, stat.st_ino as u64) == skip)
+    handle.stat_self().is_ok_and(|stat| (stat.st_dev as u64, stat.st_ino as u64) == skip)
 }
 
 /// The path of `name` in the folder at `path`.

@@ -79,11 +79,7 @@ impl Tick {
         #[cfg(not(target_os = "linux"))]
         let clock = rustix::time::ClockId::Realtime;
         let now = rustix::time::clock_gettime(clock);
-        Self(
-            now.tv_sec
-                .saturating_mul(1_000_000_000)
-                .saturating_add(now.tv_nsec),
-        )
+        Self(now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec))
     }
 
     /// Waits until the clock has gone on by at least one step; at most a twentieth of a second.

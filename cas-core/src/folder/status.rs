@@ -55,13 +55,7 @@ pub enum FolderState {
 
 /// Compares the folder at `path` with the index of its last checkout.
 pub fn status(path: &Path) -> Result<FolderStatus, FolderError> {
-    let io = |action| {
-        move |source| FolderError::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    };
+    let io = |action| move |source| FolderError::Io { action, path: path.to_owned(), source };
     let root = Handle::open(path).map_err(io("open"))?;
     let index = State::index(&root).filter(|index| index.origin.is_some());
     let Some((index, Some(origin))) = index.map(|index| (index.clone(), index.origin)) else {
@@ -96,11 +90,7 @@ pub fn status(path: &Path) -> Result<FolderStatus, FolderError> {
         met.insert(fault.path.clone());
         say(fault.path, FolderState::Unreadable);
     }
-    for entry in index
-        .entries()
-        .iter()
-        .filter(|entry| !met.contains(&entry.path))
-    {
+    for entry in index.entries().iter().filter(|entry| !met.contains(&entry.path)) {
         // A file that a rule leaves out was not listed, but may be there.
         match root.stat_path(&entry.path).map_err(io("look into"))? {
             None => say(entry.path.clone(), FolderState::Removed),
@@ -111,23 +101,9 @@ pub fn status(path: &Path) -> Result<FolderStatus, FolderError> {
         }
     }
     items.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let Origin {
-        book,
-        name,
-        commit,
-        tree,
-        path,
-    } = origin;
+    let Origin { book, name, commit, tree, path } = origin;
     let interrupted = !State::pending(&root).is_empty();
-    Ok(FolderStatus {
-        book,
-        name,
-        commit,
-        tree,
-        path,
-        interrupted,
-        items,
-    })
+    Ok(FolderStatus { book, name, commit, tree, path, interrupted, items })
 }
 
 /// Whether a file still is what was checked out; read only if its status does not prove it.

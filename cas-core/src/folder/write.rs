@@ -63,10 +63,7 @@ impl State {
         let text = read(root, Self::PENDING)
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .unwrap_or_default();
-        text.lines()
-            .filter_map(|line| Hash::parse("tree id", line).ok())
-            .map(TreeId)
-            .collect()
+        text.lines().filter_map(|line| Hash::parse("tree id", line).ok()).map(TreeId).collect()
     }
 
     /// Says what is about to be written, before the first file is, besides what was said before
@@ -139,9 +136,7 @@ impl Writer {
         for path in paths {
             let (folder, name) = split(path);
             if let Walked::Opened(handle) = self.walk(folder)? {
-                handle
-                    .remove(name)
-                    .map_err(|source| self.io("remove", path, source))?;
+                handle.remove(name).map_err(|source| self.io("remove", path, source))?;
             }
             folders.insert(folder);
         }
@@ -153,10 +148,7 @@ impl Writer {
                 let Walked::Opened(handle) = self.walk(above)? else {
                     break;
                 };
-                if !handle
-                    .remove_empty(name)
-                    .map_err(|source| self.io("remove", at, source))?
-                {
+                if !handle.remove_empty(name).map_err(|source| self.io("remove", at, source))? {
                     break;
                 }
                 at = above;
@@ -179,11 +171,7 @@ impl Writer {
                 match above.folder(name) {
                     Ok(folder) => {
                         todo.extend(
-                            folder
-                                .names()
-                                .map_err(failed)?
-                                .iter()
-                                .map(|name| join(&at, name)),
+                            folder.names().map_err(failed)?.iter().map(|name| join(&at, name)),
                         );
                         folders.push(at);
                     }
@@ -195,9 +183,7 @@ impl Writer {
             for folder in folders.iter().rev() {
                 let (above, name) = split(folder);
                 if let Walked::Opened(above) = self.walk(above)? {
-                    above
-                        .remove_empty(name)
-                        .map_err(|source| self.io("remove", folder, source))?;
+                    above.remove_empty(name).map_err(|source| self.io("remove", folder, source))?;
                 }
             }
         }
@@ -210,10 +196,8 @@ impl Writer {
         group: (String, Vec<Write>),
     ) -> Result<Vec<Written>, FolderError> {
         let (folder, writes) = group;
-        let handle = self
-            .root
-            .make(&folder)
-            .map_err(|source| self.io("make folder", &folder, source))?;
+        let handle =
+            self.root.make(&folder).map_err(|source| self.io("make folder", &folder, source))?;
         let mut done = Vec::with_capacity(writes.len());
         for write in writes {
             done.push(self.file(&handle, &write).await?);
@@ -223,27 +207,16 @@ impl Writer {
     }
 
     async fn file(&self, handle: &Handle, write: &Write) -> Result<Written, FolderError> {
-        let Leaf {
-            path,
-            kind,
-            id,
-            size,
-        } = &write.leaf;
+        let Leaf { path, kind, id, size } = &write.leaf;
         let (_, name) = split(path.as_str());
         let failed = |source| self.io("write", path.as_str(), source);
-        let content = |source| FolderError::Content {
-            path: path.clone(),
-            source,
-        };
+        let content = |source| FolderError::Content { path: path.clone(), source };
         // New small files are written in place; everything else under another name first, so that
         // nobody ever sees half of it.
         let in_place = !write.replaces && *size <= limits::WHOLE_BYTES;
         let temp = format!("{:x}", self.next.fetch_add(1, Ordering::Relaxed));
-        let (folder, target) = if in_place {
-            (handle, name)
-        } else {
-            (&self.state.temp, temp.as_str())
-        };
+        let (folder, target) =
+            if in_place { (handle, name) } else { (&self.state.temp, temp.as_str()) };
         if *size <= limits::WHOLE_BYTES {
             let bytes = match self.store.get_blob(id).await {
                 // Its tree says that it is small: one of the two is wrong.
@@ -256,17 +229,14 @@ impl Writer {
             if *kind == EntryKind::Symlink {
                 folder.symlink(target, &bytes).map_err(failed)?;
             } else {
-                let mut file = folder
-                    .create(target, *kind == EntryKind::Executable)
-                    .map_err(failed)?;
+                let mut file =
+                    folder.create(target, *kind == EntryKind::Executable).map_err(failed)?;
                 file.write_all(&bytes).map_err(failed)?;
             }
         } else {
             let mut stream = self.store.stream_blob(id).await.map_err(content)?;
             check_size(id, stream.size, *size).map_err(content)?;
-            let mut file = folder
-                .create(target, *kind == EntryKind::Executable)
-                .map_err(failed)?;
+            let mut file = folder.create(target, *kind == EntryKind::Executable).map_err(failed)?;
             while let Some(piece) = stream.pieces.next().await {
                 file.write_all(&piece.map_err(content)?).map_err(failed)?;
             }
@@ -278,22 +248,12 @@ impl Writer {
             .stat(name)
             .map_err(failed)?
             .ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
-        let content = Side {
-            kind: *kind,
-            id: *id,
-            size: *size,
-        };
-        Ok(Written {
-            path: path.to_string(),
-            stat,
-            content,
-        })
+        let content = Side { kind: *kind, id: *id, size: *size };
+        Ok(Written { path: path.to_string(), stat, content })
     }
 
     fn walk(&self, folder: &str) -> Result<Walked, FolderError> {
-        self.root
-            .walk(folder)
-            .map_err(|source| self.io("open", folder, source))
+        self.root.walk(folder).map_err(|source| self.io("open", folder, source))
     }
 
     pub(super) fn io(
@@ -302,11 +262,7 @@ impl Writer {
         path: &str,
         source: std::io::Error,
     ) -> FolderError {
-        FolderError::Io {
-            action,
-            path: self.path.join(path),
-            source,
-        }
+        FolderError::Io { action, path: self.path.join(path), source }
     }
 }
 
@@ -335,11 +291,7 @@ pub(super) fn groups(writes: Vec<Write>) -> Vec<(String, Vec<Write>)> {
 
 /// A blob is what its id says, but the tree that names it may lie about its size.
 fn check_size(id: &crate::name::BlobId, found: u64, said: u64) -> Result<(), StoreError> {
-    if found == said {
-        Ok(())
-    } else {
-        Err(wrong_size(id, found, said))
-    }
+    if found == said { Ok(()) } else { Err(wrong_size(id, found, said)) }
 }
 
 fn wrong_size(id: &crate::name::BlobId, found: u64, said: u64) -> StoreError {

@@ -108,25 +108,17 @@ impl RequestId {
 
     /// Checks the rules: 1 to 64 of `A-Z a-z 0-9 - _`. The id may have been used before.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let plain = text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if text.is_empty() || text.len() > limits::REQUEST_ID_BYTES || !plain {
             let rule = "a request id has 1 to 64 of the characters A-Z a-z 0-9 - _";
             return Err(NameError::new(Self::WHAT, text, rule));
         }
-        Ok(Self {
-            text: text.to_owned(),
-            fresh: false,
-        })
+        Ok(Self { text: text.to_owned(), fresh: false })
     }
 
     /// The fresh request id of sixteen random bytes: 32 hex digits.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self {
-            text: format!("{:032x}", u128::from_be_bytes(bytes)),
-            fresh: true,
-        }
+        Self { text: format!("{:032x}", u128::from_be_bytes(bytes)), fresh: true }
     }
 
     /// The text.
@@ -142,10 +134,7 @@ impl RequestId {
     /// The same id for trying again what may have been done already.
     #[must_use]
     pub fn to_repeat(&self) -> Self {
-        Self {
-            text: self.text.clone(),
-            fresh: false,
-        }
+        Self { text: self.text.clone(), fresh: false }
     }
 }
 

@@ -61,9 +61,8 @@ mod tests {
     #[test]
     fn rejects_names_that_cannot_be_keys_or_look_like_ids() {
         let long = "x".repeat(101);
-        let bad = [
-            "", "Book", "-b", ".b", "b.", "a..b", "a/b", "a b", "é", "deadbeef", "con", &long,
-        ];
+        let bad =
+            ["", "Book", "-b", ".b", "b.", "a..b", "a/b", "a b", "é", "deadbeef", "con", &long];
         for bad in bad {
             assert!(BookId::parse(bad).is_err(), "{bad:?}");
         }

@@ -67,10 +67,7 @@ pub fn collision_key(name: &str) -> String {
         return name.to_ascii_lowercase();
     }
     let decomposed: String = name.chars().filter(|c| !is_ignorable(*c)).nfd().collect();
-    unicase::UniCase::unicode(decomposed)
-        .to_folded_case()
-        .nfd()
-        .collect()
+    unicase::UniCase::unicode(decomposed).to_folded_case().nfd().collect()
 }
 
 /// The first rule that `name` breaks, if any.
@@ -109,31 +106,18 @@ fn broken_rule(name: &str) -> Option<&'static str> {
 
 /// Whether Windows takes `name` for a device, with or without an ending.
 pub(super) fn is_device_name(name: &str) -> bool {
-    let stem = name
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(' ');
+    let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ');
     if !(3..=8).contains(&stem.len()) {
         return false;
     }
     let stem = stem.to_lowercase();
-    if matches!(
-        stem.as_str(),
-        "con" | "prn" | "aux" | "nul" | "conin$" | "conout$"
-    ) {
+    if matches!(stem.as_str(), "con" | "prn" | "aux" | "nul" | "conin$" | "conout$") {
         return true;
     }
-    let Some(number) = stem
-        .strip_prefix("com")
-        .or_else(|| stem.strip_prefix("lpt"))
-    else {
+    let Some(number) = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt")) else {
         return false;
     };
-    matches!(
-        number,
-        "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
-    )
+    matches!(number, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
 }
 
 /// Whether some file system takes `name` for `.git` or `.cas`.
@@ -146,9 +130,7 @@ fn is_reserved(name: &str) -> bool {
     // Some upper-case tables map ı to I and ſ to S, which folding does not.
     let raised = visible.to_uppercase().to_ascii_lowercase();
     [collision_key(&visible), raised].iter().any(|form| {
-        let short = form
-            .strip_prefix("git~")
-            .or_else(|| form.strip_prefix("cas~"));
+        let short = form.strip_prefix("git~").or_else(|| form.strip_prefix("cas~"));
         let is_number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
         matches!(form.as_str(), ".git" | ".cas") || short.is_some_and(is_number)
     })
@@ -205,17 +187,9 @@ mod tests {
 
     #[test]
     fn rejects_devices_of_windows() {
-        for bad in [
-            "con",
-            "CON",
-            "Con.txt",
-            "nul.tar.gz",
-            "com1",
-            "LPT9.md",
-            "com¹",
-            "aux .x",
-            "CONIN$",
-        ] {
+        for bad in
+            ["con", "CON", "Con.txt", "nul.tar.gz", "com1", "LPT9.md", "com¹", "aux .x", "CONIN$"]
+        {
             assert!(EntryName::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -22,11 +22,7 @@ impl NameError {
         if shown.len() < text.len() {
             shown.push('…');
         }
-        Self {
-            what,
-            shown,
-            rule: rule.into(),
-        }
+        Self { what, shown, rule: rule.into() }
     }
 
     /// Always [`ErrorKind::Invalid`].

@@ -84,9 +84,7 @@ impl<'de> Deserialize<'de> for Hash {
             }
 
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Hash, E> {
-                let bytes = bytes
-                    .try_into()
-                    .map_err(|_| E::invalid_length(bytes.len(), &self))?;
+                let bytes = bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))?;
                 Ok(Hash(bytes))
             }
 
@@ -236,13 +234,7 @@ mod tests {
     #[test]
     fn rejects_ids_that_are_short_long_upper_case_or_not_hex() {
         let good = BlobId::of(b"x").to_string();
-        for bad in [
-            &good[..63],
-            &format!("{good}0"),
-            &good.to_uppercase(),
-            "",
-            &"g".repeat(64),
-        ] {
+        for bad in [&good[..63], &format!("{good}0"), &good.to_uppercase(), "", &"g".repeat(64)] {
             let error = bad.parse::<BlobId>().unwrap_err();
             assert_eq!(error.what, "blob id");
         }

@@ -58,18 +58,10 @@ impl BookPath {
         }
         let joined = format!("{}/{name}", self.0);
         if joined.len() > limits::PATH_BYTES {
-            return Err(NameError::new(
-                Self::WHAT,
-                &joined,
-                "a path has at most 4096 bytes",
-            ));
+            return Err(NameError::new(Self::WHAT, &joined, "a path has at most 4096 bytes"));
         }
         if self.segments().count() >= limits::PATH_SEGMENTS {
-            return Err(NameError::new(
-                Self::WHAT,
-                &joined,
-                "a path has at most 64 segments",
-            ));
+            return Err(NameError::new(Self::WHAT, &joined, "a path has at most 64 segments"));
         }
         Ok(Self(joined))
     }

@@ -71,11 +71,7 @@ impl RefName {
     /// The tag called `name`, that is the ref `tags/<name>`.
     pub fn tag(name: &str) -> Result<Self, NameError> {
         if name.starts_with(Self::TAGS) {
-            return Err(NameError::new(
-                "tag name",
-                name,
-                "a tag is named without its `tags/`",
-            ));
+            return Err(NameError::new("tag name", name, "a tag is named without its `tags/`"));
         }
         Self::parse(&format!("{}{name}", Self::TAGS))
     }

@@ -32,12 +32,7 @@ impl Revision {
 
     /// The head of a ref.
     pub fn head(book: BookId, name: RefName) -> Self {
-        Self {
-            book,
-            base: Base::Ref(name),
-            seq: None,
-            back: 0,
-        }
+        Self { book, base: Base::Ref(name), seq: None, back: 0 }
     }
 
     /// Reads a revision; the ref defaults to `main`.
@@ -72,16 +67,9 @@ impl Revision {
             Some((book, name)) => (BookId::parse(book)?, Base::Ref(RefName::parse(name)?)),
         };
         if seq.is_some() && matches!(base, Base::Commit(_)) {
-            return Err(fail(
-                "#SEQ is a position in a ref's log; a commit id has none",
-            ));
+            return Err(fail("#SEQ is a position in a ref's log; a commit id has none"));
         }
-        Ok(Self {
-            book,
-            base,
-            seq,
-            back,
-        })
+        Ok(Self { book, base, seq, back })
     }
 }
 
@@ -134,14 +122,8 @@ mod tests {
         ] {
             assert_eq!(Revision::parse(text).unwrap().to_string(), printed);
         }
-        assert!(matches!(
-            Revision::parse("book@deadbeef").unwrap().base,
-            Base::Commit(_)
-        ));
-        assert!(matches!(
-            Revision::parse("book@deadbee").unwrap().base,
-            Base::Ref(_)
-        ));
+        assert!(matches!(Revision::parse("book@deadbeef").unwrap().base, Base::Commit(_)));
+        assert!(matches!(Revision::parse("book@deadbee").unwrap().base, Base::Ref(_)));
     }
 
     #[test]

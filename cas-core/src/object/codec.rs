@@ -61,14 +61,10 @@ pub fn decode<T: Serialize + DeserializeOwned>(
     limit: usize,
 ) -> Result<T, DecodeError> {
     if bytes.len() > limit {
-        return Err(DecodeError::TooLong {
-            len: bytes.len(),
-            limit,
-        });
+        return Err(DecodeError::TooLong { len: bytes.len(), limit });
     }
-    let value: T = serde_cbor::from_slice(bytes).map_err(|error| DecodeError::Malformed {
-        reason: error.to_string(),
-    })?;
+    let value: T = serde_cbor::from_slice(bytes)
+        .map_err(|error| DecodeError::Malformed { reason: error.to_string() })?;
     if encode(&value) != bytes {
         return Err(DecodeError::NotCanonical);
     }
@@ -107,24 +103,12 @@ fn head(bytes: &[u8]) -> Option<((u8, u64), &[u8])> {
         _ => return None,
     };
     let (argument, rest) = rest.split_at_checked(width)?;
-    Some((
-        (
-            major,
-            argument
-                .iter()
-                .fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
-        ),
-        rest,
-    ))
+    Some(((major, argument.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))), rest))
 }
 
 /// Refuses a format version other than the one known here.
 fn check_version(found: u64, known: u64) -> Result<(), DecodeError> {
-    if found == known {
-        Ok(())
-    } else {
-        Err(DecodeError::UnknownVersion { found, known })
-    }
+    if found == known { Ok(()) } else { Err(DecodeError::UnknownVersion { found, known }) }
 }
 
 #[cfg(test)]
@@ -133,14 +117,8 @@ mod tests {
 
     #[test]
     fn encodes_arrays_with_shortest_integers() {
-        assert_eq!(
-            encode(&(1_u64, "a", Option::<u64>::None)),
-            [0x83, 0x01, 0x61, b'a', 0xf6]
-        );
-        assert_eq!(
-            encode(&(23_u64, 24_u64, 256_u64)),
-            [0x83, 0x17, 0x18, 24, 0x19, 1, 0]
-        );
+        assert_eq!(encode(&(1_u64, "a", Option::<u64>::None)), [0x83, 0x01, 0x61, b'a', 0xf6]);
+        assert_eq!(encode(&(23_u64, 24_u64, 256_u64)), [0x83, 0x17, 0x18, 24, 0x19, 1, 0]);
     }
 
     #[test]
@@ -177,13 +155,7 @@ mod tests {
             (1 << 40, encode(&(1_u64 << 40, 1_u64))),
         ] {
             let error = decode_version::<(u64, String)>(&bytes, 100, 1).unwrap_err();
-            assert_eq!(
-                error,
-                DecodeError::UnknownVersion {
-                    found: version,
-                    known: 1
-                }
-            );
+            assert_eq!(error, DecodeError::UnknownVersion { found: version, known: 1 });
         }
         assert!(decode_version::<(u64, String)>(&encode(&(1_u64, "a")), 100, 1).is_ok());
     }
@@ -193,9 +165,6 @@ mod tests {
         // An array said to have 2^60 items in a message of 10 bytes.
         let hostile = [0x9b, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x01];
         assert!(decode::<Vec<u64>>(&hostile, 100).is_err());
-        assert!(matches!(
-            decode::<Vec<u64>>(&[0; 101], 100),
-            Err(DecodeError::TooLong { .. })
-        ));
+        assert!(matches!(decode::<Vec<u64>>(&[0; 101], 100), Err(DecodeError::TooLong { .. })));
     }
 }

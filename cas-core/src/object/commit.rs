@@ -27,30 +27,18 @@ pub struct Commit {
 }
 
 /// The encoded fields, in order.
-type Wire = (
-    u64,
-    TreeId,
-    Vec<CommitId>,
-    String,
-    Timestamp,
-    String,
-    MetadataWire,
-);
+type Wire = (u64, TreeId, Vec<CommitId>, String, Timestamp, String, MetadataWire);
 
 impl Commit {
     /// Checks the rules across fields; every way into a store calls this.
     pub fn check(&self) -> Result<(), DecodeError> {
         if self.parents.len() > limits::PARENTS {
-            return Err(DecodeError::Rule(
-                "a commit has at most 16 parents".to_owned(),
-            ));
+            return Err(DecodeError::Rule("a commit has at most 16 parents".to_owned()));
         }
         let mut parents = self.parents.clone();
         parents.sort_unstable();
         if parents.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(DecodeError::Rule(
-                "a commit names each parent once".to_owned(),
-            ));
+            return Err(DecodeError::Rule("a commit names each parent once".to_owned()));
         }
         check_message(&self.message, limits::MESSAGE_BYTES)?;
         Ok(())
@@ -58,23 +46,8 @@ impl Commit {
 
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
-        let Self {
-            tree,
-            parents,
-            author,
-            committed_at,
-            message,
-            metadata,
-        } = self;
-        codec::encode(&(
-            VERSION,
-            tree,
-            parents,
-            author,
-            committed_at,
-            message,
-            metadata.to_wire(),
-        ))
+        let Self { tree, parents, author, committed_at, message, metadata } = self;
+        codec::encode(&(VERSION, tree, parents, author, committed_at, message, metadata.to_wire()))
     }
 
     /// Reads the canonical encoding.
@@ -83,14 +56,7 @@ impl Commit {
             codec::decode_version(bytes, limits::COMMIT_BYTES, VERSION)?;
         let author = Actor::parse(&author)?;
         let metadata = metadata.check()?;
-        let commit = Self {
-            tree,
-            parents,
-            author,
-            committed_at,
-            message,
-            metadata,
-        };
+        let commit = Self { tree, parents, author, committed_at, message, metadata };
         commit.check()?;
         Ok(commit)
     }
@@ -141,20 +107,11 @@ mod tests {
 
     #[test]
     fn rejects_bad_fields() {
-        let twice = Commit {
-            parents: vec![CommitId::of(b"p"); 2],
-            ..commit()
-        };
+        let twice = Commit { parents: vec![CommitId::of(b"p"); 2], ..commit() };
         assert!(Commit::decode(&twice.encode()).is_err());
-        let many = Commit {
-            parents: (0..17_u8).map(|n| CommitId::of(&[n])).collect(),
-            ..commit()
-        };
+        let many = Commit { parents: (0..17_u8).map(|n| CommitId::of(&[n])).collect(), ..commit() };
         assert!(Commit::decode(&many.encode()).is_err());
-        let nul = Commit {
-            message: "a\0".to_owned(),
-            ..commit()
-        };
+        let nul = Commit { message: "a\0".to_owned(), ..commit() };
         assert!(Commit::decode(&nul.encode()).is_err());
         let system = codec::encode(&(
             VERSION,

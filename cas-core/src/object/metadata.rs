@@ -29,18 +29,10 @@ impl Metadata {
             return Err(NameError::new("metadata key", key, rule));
         }
         if value.len() > limits::METADATA_VALUE_BYTES {
-            return Err(NameError::new(
-                "metadata value",
-                value,
-                "a value has at most 1024 bytes",
-            ));
+            return Err(NameError::new("metadata value", value, "a value has at most 1024 bytes"));
         }
         if self.0.len() >= limits::METADATA_PAIRS && !self.0.contains_key(key) {
-            return Err(NameError::new(
-                "metadata key",
-                key,
-                "there are at most 64 metadata pairs",
-            ));
+            return Err(NameError::new("metadata key", key, "there are at most 64 metadata pairs"));
         }
         self.0.insert(key.to_owned(), value.to_owned());
         Ok(())
@@ -58,9 +50,7 @@ impl Metadata {
 
     /// The pairs in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     pub(crate) fn to_wire(&self) -> MetadataWire {
@@ -76,9 +66,7 @@ pub(crate) struct MetadataWire(Vec<(String, String)>);
 impl MetadataWire {
     pub(crate) fn check(self) -> Result<Metadata, DecodeError> {
         if !self.0.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err(DecodeError::Rule(
-                "metadata keys are not sorted and unique".to_owned(),
-            ));
+            return Err(DecodeError::Rule("metadata keys are not sorted and unique".to_owned()));
         }
         let mut metadata = Metadata::new();
         for (key, value) in &self.0 {

@@ -24,11 +24,7 @@ pub struct SymlinkError {
 pub fn check_symlink(path: &BookPath, target: &[u8]) -> Result<(), SymlinkError> {
     let fail = |rule| {
         let target = String::from_utf8_lossy(target).into_owned();
-        Err(SymlinkError {
-            path: path.clone(),
-            target,
-            rule,
-        })
+        Err(SymlinkError { path: path.clone(), target, rule })
     };
     let Ok(text) = std::str::from_utf8(target) else {
         return fail("the target is UTF-8");

@@ -127,40 +127,22 @@ impl Totals {
 impl Entry {
     /// A file, executable or symlink of `size` bytes.
     pub const fn blob(name: EntryName, kind: EntryKind, id: BlobId, size: u64) -> Self {
-        Self {
-            name,
-            kind,
-            id: id.0,
-            totals: Totals::file(size),
-        }
+        Self { name, kind, id: id.0, totals: Totals::file(size) }
     }
 
     /// A directory.
     pub fn tree(name: EntryName, id: TreeId, tree: &Tree) -> Self {
-        Self {
-            name,
-            kind: EntryKind::Tree,
-            id: id.0,
-            totals: tree.totals(),
-        }
+        Self { name, kind: EntryKind::Tree, id: id.0, totals: tree.totals() }
     }
 
     /// The id, if this is a directory.
     pub const fn tree_id(&self) -> Option<TreeId> {
-        if self.kind.is_tree() {
-            Some(TreeId(self.id))
-        } else {
-            None
-        }
+        if self.kind.is_tree() { Some(TreeId(self.id)) } else { None }
     }
 
     /// The id, if this is a file, executable or symlink.
     pub const fn blob_id(&self) -> Option<BlobId> {
-        if self.kind.is_tree() {
-            None
-        } else {
-            Some(BlobId(self.id))
-        }
+        if self.kind.is_tree() { None } else { Some(BlobId(self.id)) }
     }
 
     /// Whether `other` holds the same thing, whatever the names.
@@ -177,9 +159,7 @@ impl Tree {
 
     /// The entry called `name`.
     pub fn get(&self, name: &str) -> Option<&Entry> {
-        let at = self
-            .entries
-            .binary_search_by(|e| e.name.as_str().as_bytes().cmp(name.as_bytes()));
+        let at = self.entries.binary_search_by(|e| e.name.as_str().as_bytes().cmp(name.as_bytes()));
         at.ok().map(|at| &self.entries[at])
     }
 
@@ -191,24 +171,14 @@ impl Tree {
     /// The sums over all entries. Never overflows: every way to make a tree checks it.
     pub fn totals(&self) -> Totals {
         let sum = |sum: Totals, entry: &Entry| sum.checked_add(entry.totals);
-        self.entries
-            .iter()
-            .try_fold(Totals::default(), sum)
-            .unwrap_or_default()
+        self.entries.iter().try_fold(Totals::default(), sum).unwrap_or_default()
     }
 
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
         let entries = self.entries.iter();
-        let wire = entries.map(|e| {
-            (
-                e.name.as_str(),
-                e.kind as u8,
-                e.id,
-                e.totals.size,
-                e.totals.files,
-            )
-        });
+        let wire =
+            entries.map(|e| (e.name.as_str(), e.kind as u8, e.id, e.totals.size, e.totals.files));
         codec::encode(&(VERSION, wire.collect::<Vec<_>>()))
     }
 
@@ -233,35 +203,19 @@ impl Tree {
         let (_, wire): (u64, Vec<WireEntry>) =
             codec::decode_version(bytes, limits::TREE_BYTES, VERSION)?;
         if !wire.is_sorted_by(|a, b| a.name.as_bytes() < b.name.as_bytes()) {
-            return Err(DecodeError::Rule(
-                "tree entries are not sorted and unique".to_owned(),
-            ));
+            return Err(DecodeError::Rule("tree entries are not sorted and unique".to_owned()));
         }
         let mut faults = Vec::new();
         let mut entries = Vec::with_capacity(wire.len());
         for entry in wire {
-            let (name, kind) = (
-                EntryName::parse(&entry.name),
-                EntryKind::from_wire(entry.kind),
-            );
+            let (name, kind) = (EntryName::parse(&entry.name), EntryKind::from_wire(entry.kind));
             let Some(kind) = kind else {
-                return Err(DecodeError::Rule(format!(
-                    "{:?} has no known entry kind",
-                    entry.name
-                )));
+                return Err(DecodeError::Rule(format!("{:?} has no known entry kind", entry.name)));
             };
             match name {
                 Ok(name) => {
-                    let totals = Totals {
-                        size: entry.size,
-                        files: entry.files,
-                    };
-                    entries.push(Entry {
-                        name,
-                        kind,
-                        id: entry.id,
-                        totals,
-                    });
+                    let totals = Totals { size: entry.size, files: entry.files };
+                    entries.push(Entry { name, kind, id: entry.id, totals });
                 }
                 Err(fault) => faults.push(fault.into()),
             }
@@ -286,9 +240,7 @@ pub struct TreeBuilder {
 impl TreeBuilder {
     /// An empty directory.
     pub const fn new() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-        }
+        Self { entries: BTreeMap::new() }
     }
 
     /// The entry called `name`.
@@ -319,13 +271,8 @@ impl TreeBuilder {
 
 impl From<&Tree> for TreeBuilder {
     fn from(tree: &Tree) -> Self {
-        let entries = tree
-            .entries
-            .iter()
-            .map(|entry| (entry.name.clone(), entry.clone()));
-        Self {
-            entries: entries.collect(),
-        }
+        let entries = tree.entries.iter().map(|entry| (entry.name.clone(), entry.clone()));
+        Self { entries: entries.collect() }
     }
 }
 
@@ -360,13 +307,7 @@ struct WireEntry {
 
 impl From<(String, u8, Hash, u64, u64)> for WireEntry {
     fn from((name, kind, id, size, files): (String, u8, Hash, u64, u64)) -> Self {
-        Self {
-            name,
-            kind,
-            id,
-            size,
-            files,
-        }
+        Self { name, kind, id, size, files }
     }
 }
 
@@ -386,10 +327,7 @@ fn check(entries: &[Entry]) -> Result<(), TreeError> {
     }
     let mut totals = Totals::default();
     for entry in entries {
-        let fault = |rule| TreeError::Entry {
-            name: entry.name.clone(),
-            rule,
-        };
+        let fault = |rule| TreeError::Entry { name: entry.name.clone(), rule };
         if let Some(rule) = broken_rule(entry) {
             return Err(fault(rule));
         }
@@ -397,11 +335,7 @@ fn check(entries: &[Entry]) -> Result<(), TreeError> {
         totals = sum.ok_or_else(|| fault("the totals are more than a number holds"))?;
     }
     let collisions = collisions(entries.iter().map(|entry| &entry.name));
-    if collisions.is_empty() {
-        Ok(())
-    } else {
-        Err(TreeError::Collisions(collisions))
-    }
+    if collisions.is_empty() { Ok(()) } else { Err(TreeError::Collisions(collisions)) }
 }
 
 /// The rule about sizes and counts that an entry breaks, if any.
@@ -421,24 +355,16 @@ fn broken_rule(entry: &Entry) -> Option<&'static str> {
 
 /// The pairs of names that are one file on a disk that ignores case or normalisation.
 pub fn collisions<'a>(names: impl Iterator<Item = &'a EntryName>) -> Vec<(EntryName, EntryName)> {
-    let mut keys: Vec<_> = names
-        .map(|name| (collision_key(name.as_str()), name))
-        .collect();
+    let mut keys: Vec<_> = names.map(|name| (collision_key(name.as_str()), name)).collect();
     keys.sort_unstable();
     let meet = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0);
-    meet.map(|pair| (pair[0].1.clone(), pair[1].1.clone()))
-        .collect()
+    meet.map(|pair| (pair[0].1.clone(), pair[1].1.clone())).collect()
 }
 
 fn shown(collisions: &[(EntryName, EntryName)]) -> String {
-    let pairs: Vec<_> = collisions
-        .iter()
-        .map(|(a, b)| format!("{:?} and {:?}", a.as_str(), b.as_str()))
-        .collect();
-    format!(
-        "names meet on a disk that ignores case or normalisation: {}",
-        pairs.join(", ")
-    )
+    let pairs: Vec<_> =
+        collisions.iter().map(|(a, b)| format!("{:?} and {:?}", a.as_str(), b.as_str())).collect();
+    format!("names meet on a disk that ignores case or normalisation: {}", pairs.join(", "))
 }
 
 #[cfg(test)]
@@ -447,20 +373,12 @@ mod tests {
 
     fn file(name: &str, content: &[u8]) -> Entry {
         let name = EntryName::parse(name).unwrap();
-        Entry::blob(
-            name,
-            EntryKind::File,
-            BlobId::of(content),
-            content.len() as u64,
-        )
+        Entry::blob(name, EntryKind::File, BlobId::of(content), content.len() as u64)
     }
 
     fn raw(entries: &[(&str, u8, u64, u64)]) -> Vec<u8> {
         let id = Hash::of(b"x");
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|(n, k, s, f)| (*n, *k, id, *s, *f))
-            .collect();
+        let entries: Vec<_> = entries.iter().map(|(n, k, s, f)| (*n, *k, id, *s, *f)).collect();
         codec::encode(&(1_u64, entries))
     }
 
@@ -498,12 +416,7 @@ mod tests {
 
     #[test]
     fn lists_every_bad_name_of_a_hostile_tree() {
-        let bytes = raw(&[
-            ("..", 0, 1, 1),
-            (".git", 3, 1, 1),
-            ("a/b", 0, 1, 1),
-            ("good", 0, 1, 1),
-        ]);
+        let bytes = raw(&[("..", 0, 1, 1), (".git", 3, 1, 1), ("a/b", 0, 1, 1), ("good", 0, 1, 1)]);
         let (tree, faults) = Tree::decode_with_faults(&bytes).unwrap();
         assert_eq!(tree.entries().len(), 1);
         assert_eq!(faults.len(), 3);
@@ -513,9 +426,6 @@ mod tests {
     #[test]
     fn rejects_unknown_versions() {
         let future = codec::encode(&(2_u64, Vec::<u64>::new()));
-        assert_eq!(
-            Tree::decode(&future),
-            Err(DecodeError::UnknownVersion { found: 2, known: 1 })
-        );
+        assert_eq!(Tree::decode(&future), Err(DecodeError::UnknownVersion { found: 2, known: 1 }));
     }
 }

@@ -136,15 +136,10 @@ impl RefEntry {
     /// Reads what a slot keeps, and verifies it against the id behind it.
     pub fn from_stored(bytes: &[u8]) -> Result<LogEntry, DecodeError> {
         if bytes.len() > limits::ENTRY_BYTES {
-            return Err(DecodeError::TooLong {
-                len: bytes.len(),
-                limit: limits::ENTRY_BYTES,
-            });
+            return Err(DecodeError::TooLong { len: bytes.len(), limit: limits::ENTRY_BYTES });
         }
         let Some(at) = bytes.len().checked_sub(CHECK_BYTES) else {
-            return Err(DecodeError::Malformed {
-                reason: "shorter than an id".to_owned(),
-            });
+            return Err(DecodeError::Malformed { reason: "shorter than an id".to_owned() });
         };
         let (body, check) = bytes.split_at(at);
         let id: EntryId = codec::decode(check, CHECK_BYTES)?;
@@ -153,10 +148,7 @@ impl RefEntry {
                 "the bytes do not hash to the id behind them".to_owned(),
             ));
         }
-        Ok(LogEntry {
-            id,
-            entry: Self::decode(body)?,
-        })
+        Ok(LogEntry { id, entry: Self::decode(body)? })
     }
 }
 
@@ -193,10 +185,7 @@ mod tests {
     #[test]
     fn reads_back_what_it_stored() {
         let (id, bytes) = entry().to_stored();
-        assert_eq!(
-            RefEntry::from_stored(&bytes).unwrap(),
-            LogEntry { id, entry: entry() }
-        );
+        assert_eq!(RefEntry::from_stored(&bytes).unwrap(), LogEntry { id, entry: entry() });
     }
 
     #[test]
@@ -216,10 +205,7 @@ mod tests {
     fn first_entry_has_no_previous_and_later_ones_do() {
         let second = RefEntry { seq: 2, ..entry() };
         assert!(RefEntry::decode(&second.encode()).is_err());
-        let linked = RefEntry {
-            previous: Some(EntryId::of(b"e")),
-            ..second
-        };
+        let linked = RefEntry { previous: Some(EntryId::of(b"e")), ..second };
         assert!(RefEntry::decode(&linked.encode()).is_ok());
         let first = RefEntry { seq: 1, ..linked };
         assert!(RefEntry::decode(&first.encode()).is_err());

@@ -136,15 +136,11 @@ impl Refs for RefLog {
         // tells its head.
         let seq = layout::slot_seq(&key).filter(|seq| layout::slot(book, name, *seq) == key);
         let Some(seq) = seq else {
-            return Err(RefError::UnknownKey {
-                key: key.to_string(),
-            });
+            return Err(RefError::UnknownKey { key: key.to_string() });
         };
         let found = self.entry(book, name, seq).await?;
         let gone = || DecodeError::Rule("it is listed but cannot be read".to_owned());
-        found
-            .ok_or_else(|| damaged(book, name, seq, gone()))
-            .map(Some)
+        found.ok_or_else(|| damaged(book, name, seq, gone())).map(Some)
     }
 
     async fn entry(
@@ -161,10 +157,7 @@ impl Refs for RefLog {
             Ok(bytes) => RefEntry::from_stored(&bytes),
             Err(size) => {
                 let len = usize::try_from(size).unwrap_or(usize::MAX);
-                Err(DecodeError::TooLong {
-                    len,
-                    limit: limits::ENTRY_BYTES,
-                })
+                Err(DecodeError::TooLong { len, limit: limits::ENTRY_BYTES })
             }
         };
         let found = found.map_err(|source| damaged(book, name, seq, source))?;
@@ -189,9 +182,8 @@ impl Refs for RefLog {
         // What the store said about a put at the position in question that may still arrive.
         let mut pending = None;
         for attempt in 0..ATTEMPTS {
-            if let Some(found) = head
-                .as_ref()
-                .filter(|head| head.entry.request_id == update.request_id)
+            if let Some(found) =
+                head.as_ref().filter(|head| head.entry.request_id == update.request_id)
             {
                 return Ok(UpdateOutcome::Moved(found.clone()));
             }
@@ -202,10 +194,7 @@ impl Refs for RefLog {
             if update.target.is_none() && Expectation::Absent.holds(head.as_ref()) {
                 return Ok(UpdateOutcome::Refused(head));
             }
-            match self
-                .attempt(update, self.next(update, head.as_ref()))
-                .await?
-            {
+            match self.attempt(update, self.next(update, head.as_ref())).await? {
                 Attempt::Won(entry) => return Ok(UpdateOutcome::Moved(entry)),
                 Attempt::Lost(winner) => {
                     // The position is another's: none of our puts can land there any more.
@@ -232,29 +221,20 @@ impl Refs for RefLog {
             return Err(fate_unknown(update, source));
         }
         let (book, name) = (update.book.clone(), update.name.clone());
-        Err(RefError::Contended {
-            book,
-            name,
-            attempts: ATTEMPTS,
-        })
+        Err(RefError::Contended { book, name, attempts: ATTEMPTS })
     }
 
     async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
         let folders = self.bucket.folders(&layout::book(book)).await?;
-        let mut names: Vec<_> = folders
-            .iter()
-            .filter_map(|folder| RefName::from_escaped(folder))
-            .collect();
+        let mut names: Vec<_> =
+            folders.iter().filter_map(|folder| RefName::from_escaped(folder)).collect();
         names.sort_unstable();
         Ok(names)
     }
 
     async fn books(&self) -> Result<Vec<BookId>, RefError> {
         let folders = self.bucket.folders(&layout::REFS.into()).await?;
-        Ok(folders
-            .iter()
-            .filter_map(|folder| BookId::parse(folder).ok())
-            .collect())
+        Ok(folders.iter().filter_map(|folder| BookId::parse(folder).ok()).collect())
     }
 }
 
@@ -269,9 +249,8 @@ impl RefLog {
     ) -> Result<Option<LogEntry>, RefError> {
         let mut newest = known;
         while newest.entry.request_id != *request
-            && let Some(next) = self
-                .entry(&newest.entry.book, &newest.entry.name, newest.entry.seq + 1)
-                .await?
+            && let Some(next) =
+                self.entry(&newest.entry.book, &newest.entry.name, newest.entry.seq + 1).await?
         {
             newest = next;
         }
@@ -288,9 +267,7 @@ pub(crate) async fn earlier_try(
     head: &LogEntry,
     request: &RequestId,
 ) -> Result<Option<LogEntry>, RefError> {
-    let RefEntry {
-        book, name, seq, ..
-    } = &head.entry;
+    let RefEntry { book, name, seq, .. } = &head.entry;
     if request.is_fresh() {
         return Ok(None);
     }
@@ -308,12 +285,7 @@ pub(crate) async fn earlier_try(
 }
 
 fn damaged(book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefError {
-    RefError::Damaged {
-        book: book.clone(),
-        name: name.clone(),
-        seq,
-        source,
-    }
+    RefError::Damaged { book: book.clone(), name: name.clone(), seq, source }
 }
 
 /// The error after a put that may have landed or may still.
@@ -333,10 +305,7 @@ fn check_tag(update: &RefUpdate, head: Option<&LogEntry>) -> Result<(), RefError
         Some(head) => head.entry.target.is_some() && update.target.is_none(),
     };
     if update.name.is_tag() && !allowed {
-        return Err(RefError::TagMoves {
-            book: update.book.clone(),
-            name: update.name.clone(),
-        });
+        return Err(RefError::TagMoves { book: update.book.clone(), name: update.name.clone() });
     }
     Ok(())
 }

@@ -37,11 +37,7 @@ pub async fn verify_log(
     book: &BookId,
     name: &RefName,
 ) -> Result<LogReport, RefError> {
-    let mut report = LogReport {
-        entries: 0,
-        head: None,
-        faults: Vec::new(),
-    };
+    let mut report = LogReport { entries: 0, head: None, faults: Vec::new() };
     let newest = match store.refs().head(book, name).await {
         Ok(None) => return Ok(report),
         Ok(Some(head)) => head.entry.seq,
@@ -119,9 +115,6 @@ async fn check_target(store: &Store, target: Option<CommitId>) -> Result<Option<
     };
     match store.size(Kind::Tree, commit.tree.hash()).await? {
         Some(_) => Ok(None),
-        None => Ok(Some(format!(
-            "tree {} of commit {target} is missing",
-            commit.tree
-        ))),
+        None => Ok(Some(format!("tree {} of commit {target} is missing", commit.tree))),
     }
 }

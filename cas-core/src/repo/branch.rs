@@ -57,12 +57,7 @@ impl Repository {
                 .into_iter()
                 .find(|found| found.name == RefName::main())
                 .map(|found| found.head);
-            summaries.push(BookSummary {
-                book,
-                branches,
-                tags,
-                main,
-            });
+            summaries.push(BookSummary { book, branches, tags, main });
         }
         Ok(summaries)
     }
@@ -151,11 +146,9 @@ impl Repository {
             request_id: self.env.request_id(),
         };
         match self.move_ref(change).await {
-            Err(RepoError::RefMoved {
-                book,
-                name,
-                current: Some(commit),
-            }) => Err(RepoError::RefExists { book, name, commit }),
+            Err(RepoError::RefMoved { book, name, current: Some(commit) }) => {
+                Err(RepoError::RefExists { book, name, commit })
+            }
             Err(RepoError::Ref(RefError::TagMoves { book, name })) => Err(RepoError::WrongRef {
                 book,
                 name,
@@ -191,23 +184,12 @@ impl Repository {
             return Err(self.no_ref(book, name).await?);
         };
         if let Some(commit) = head.entry.target {
-            return Err(RepoError::RefExists {
-                book: book.clone(),
-                name: name.clone(),
-                commit,
-            });
+            return Err(RepoError::RefExists { book: book.clone(), name: name.clone(), commit });
         }
         // An entry without a target follows one that had it: a deletion is refused otherwise.
-        let before = self
-            .store
-            .refs()
-            .entry(book, name, head.entry.seq - 1)
-            .await?;
+        let before = self.store.refs().entry(book, name, head.entry.seq - 1).await?;
         let Some(target) = before.and_then(|entry| entry.entry.target) else {
-            return Err(RepoError::Deleted {
-                book: book.clone(),
-                name: name.clone(),
-            });
+            return Err(RepoError::Deleted { book: book.clone(), name: name.clone() });
         };
         self.move_ref(Move {
             book,
@@ -281,23 +263,12 @@ impl Repository {
         };
         match head.entry.target {
             Some(commit) => Ok((head, commit)),
-            None => Err(RepoError::Deleted {
-                book: book.clone(),
-                name: name.clone(),
-            }),
+            None => Err(RepoError::Deleted { book: book.clone(), name: name.clone() }),
         }
     }
 
     async fn move_ref(&self, change: Move<'_>) -> Result<LogEntry, RepoError> {
-        let Move {
-            book,
-            name,
-            expect,
-            target,
-            operation,
-            message,
-            request_id,
-        } = change;
+        let Move { book, name, expect, target, operation, message, request_id } = change;
         let update = RefUpdate {
             book: book.clone(),
             name: name.clone(),
@@ -313,11 +284,7 @@ impl Repository {
             UpdateOutcome::Moved(entry) => Ok(entry),
             UpdateOutcome::Refused(head) => {
                 let current = head.and_then(|head| head.entry.target);
-                Err(RepoError::RefMoved {
-                    book: book.clone(),
-                    name: name.clone(),
-                    current,
-                })
+                Err(RepoError::RefMoved { book: book.clone(), name: name.clone(), current })
             }
         }
     }

@@ -28,42 +28,26 @@ enum Source {
 impl Content {
     /// Content that is in memory already.
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self {
-            id: BlobId::of(&bytes),
-            size: bytes.len() as u64,
-            source: Source::Memory(bytes),
-        }
+        Self { id: BlobId::of(&bytes), size: bytes.len() as u64, source: Source::Memory(bytes) }
     }
 
     /// Reads everything from `reader`, called `what` in errors; beyond
     /// [`limits::WHOLE_BYTES`] into a temporary file.
     pub fn read(reader: &mut impl Read, what: &str) -> Result<Self, RepoError> {
-        let failed = |source| RepoError::Content {
-            what: what.to_owned(),
-            source,
-        };
+        let failed = |source| RepoError::Content { what: what.to_owned(), source };
         let mut head = Vec::new();
-        reader
-            .take(limits::WHOLE_BYTES + 1)
-            .read_to_end(&mut head)
-            .map_err(failed)?;
+        reader.take(limits::WHOLE_BYTES + 1).read_to_end(&mut head).map_err(failed)?;
         if head.len() as u64 <= limits::WHOLE_BYTES {
             return Ok(Self::from_bytes(head.into()));
         }
-        let mut hashing = Hashing {
-            hasher: blake3::Hasher::new(),
-            file: tempfile::tempfile().map_err(failed)?,
-        };
+        let mut hashing =
+            Hashing { hasher: blake3::Hasher::new(), file: tempfile::tempfile().map_err(failed)? };
         hashing.write_all(&head).map_err(failed)?;
         let size = head.len() as u64 + io::copy(reader, &mut hashing).map_err(failed)?;
         let Hashing { hasher, mut file } = hashing;
         file.rewind().map_err(failed)?;
         let id = BlobId(crate::name::Hash::from_bytes(*hasher.finalize().as_bytes()));
-        Ok(Self {
-            id,
-            size,
-            source: Source::File(file),
-        })
+        Ok(Self { id, size, source: Source::File(file) })
     }
 
     /// The id.

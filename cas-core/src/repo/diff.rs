@@ -70,18 +70,11 @@ impl Repository {
             return Err(RepoError::NoPath { path: path.clone() });
         }
         let mut level: Vec<Pair> = Vec::new();
-        let trees = (
-            old.as_ref().and_then(Found::tree_id),
-            new.as_ref().and_then(Found::tree_id),
-        );
+        let trees = (old.as_ref().and_then(Found::tree_id), new.as_ref().and_then(Found::tree_id));
         if trees.0 != trees.1 {
             level.push((path.clone(), trees.0, trees.1));
         }
-        changes.extend(leaf_change(
-            path,
-            found_side(old.as_ref()),
-            found_side(new.as_ref()),
-        ));
+        changes.extend(leaf_change(path, found_side(old.as_ref()), found_side(new.as_ref())));
         while !level.is_empty() {
             let store = self.store.clone();
             let loaded = for_each(level, self.jobs, move |(path, old, new)| {
@@ -146,21 +139,11 @@ fn leaf_change(path: &BookPath, old: Option<Side>, new: Option<Side>) -> Option<
         (None, Some(_)) => ChangeStatus::Added,
         (Some(_), None) => ChangeStatus::Removed,
     };
-    Some(Change {
-        path: path.clone(),
-        status,
-        old,
-        new,
-        from: None,
-    })
+    Some(Change { path: path.clone(), status, old, new, from: None })
 }
 
 fn side(entry: &Entry) -> Option<Side> {
-    entry.blob_id().map(|id| Side {
-        kind: entry.kind,
-        id,
-        size: entry.totals.size,
-    })
+    entry.blob_id().map(|id| Side { kind: entry.kind, id, size: entry.totals.size })
 }
 
 fn found_side(found: Option<&Found>) -> Option<Side> {
@@ -179,18 +162,14 @@ fn pair_renames(changes: &mut Vec<Change>) {
         if let (ChangeStatus::Removed, Some(old)) = (change.status, change.old)
             && old.size > 0
         {
-            removed
-                .entry((old.id, old.kind))
-                .or_default()
-                .push(change.path.clone());
+            removed.entry((old.id, old.kind)).or_default().push(change.path.clone());
         }
     }
     for paths in removed.values_mut() {
         paths.sort_unstable();
     }
-    let mut added: Vec<_> = (0..changes.len())
-        .filter(|at| changes[*at].status == ChangeStatus::Added)
-        .collect();
+    let mut added: Vec<_> =
+        (0..changes.len()).filter(|at| changes[*at].status == ChangeStatus::Added).collect();
     added.sort_by(|a, b| changes[*a].path.cmp(&changes[*b].path));
     let mut used = std::collections::BTreeSet::new();
     for same_name in [true, false] {

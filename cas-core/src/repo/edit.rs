@@ -126,11 +126,7 @@ impl Repository {
         // Done already, the same edits find nothing to do, or their preconditions broken by
         // themselves.
         if may_be_done
-            && let Some(head) = self
-                .store
-                .refs()
-                .head(&request.book, &request.branch)
-                .await?
+            && let Some(head) = self.store.refs().head(&request.book, &request.branch).await?
             && let Some(entry) = earlier_try(self.store.refs(), &head, &request.request_id).await?
         {
             return self.report_again(&entry, edits).await;
@@ -158,39 +154,20 @@ impl Repository {
             }
             let tree = editor.write(Some(&session)).await?;
             if tree == commit.tree {
-                return Ok(EditReport {
-                    commit: parent,
-                    tree,
-                    changed: false,
-                    results,
-                });
+                return Ok(EditReport { commit: parent, tree, changed: false, results });
             }
-            let new = NewVersion {
-                request,
-                operation: operation.clone(),
-                parent: Some(parent),
-                tree,
-            };
+            let new =
+                NewVersion { request, operation: operation.clone(), parent: Some(parent), tree };
             match self.make_version(&session, new).await? {
                 Made::Done(commit) => {
-                    return Ok(EditReport {
-                        commit,
-                        tree,
-                        changed: true,
-                        results,
-                    });
+                    return Ok(EditReport { commit, tree, changed: true, results });
                 }
                 Made::Earlier(entry) => return self.report_again(&entry, edits).await,
                 Made::Lost(_) => tokio::time::sleep(self.env.backoff(attempt)).await,
             }
         }
         let (book, name) = (request.book.clone(), request.branch.clone());
-        Err(RefError::Contended {
-            book,
-            name,
-            attempts: ATTEMPTS,
-        }
-        .into())
+        Err(RefError::Contended { book, name, attempts: ATTEMPTS }.into())
     }
 
     /// The report of edits that made `entry`: applied again to the version before it, they give
@@ -215,12 +192,7 @@ impl Repository {
         if editor.write(None).await? != commit.tree {
             return Err(other());
         }
-        Ok(EditReport {
-            commit: id,
-            tree: commit.tree,
-            changed: true,
-            results,
-        })
+        Ok(EditReport { commit: id, tree: commit.tree, changed: true, results })
     }
 
     /// Applies `edits` to a tree; nothing is written yet.
@@ -249,13 +221,7 @@ impl Repository {
             check(path, &edit.precondition, before.as_ref())?;
         }
         let old = before.as_ref().and_then(Entry::blob_id);
-        let result = |outcome, new| EditResult {
-            path: path.clone(),
-            outcome,
-            old,
-            new,
-            to: None,
-        };
+        let result = |outcome, new| EditResult { path: path.clone(), outcome, old, new, to: None };
         match &edit.edit {
             Edit::Put(content) => self.put(editor, edit, content, before).await,
             Edit::Remove { recursive } => {
@@ -273,10 +239,7 @@ impl Repository {
                     return Err(RepoError::NoPath { path: path.clone() });
                 };
                 self.move_to(editor, path, to, before).await?;
-                Ok(EditResult {
-                    to: Some(to.clone()),
-                    ..result(EditOutcome::Moved, old)
-                })
+                Ok(EditResult { to: Some(to.clone()), ..result(EditOutcome::Moved, old) })
             }
         }
     }
@@ -309,27 +272,13 @@ impl Repository {
                     EntryKind::File
                 };
                 let same = old == id && before.kind == kind;
-                (
-                    if same {
-                        EditOutcome::Unchanged
-                    } else {
-                        EditOutcome::Updated
-                    },
-                    Some(old),
-                    kind,
-                )
+                (if same { EditOutcome::Unchanged } else { EditOutcome::Updated }, Some(old), kind)
             }
         };
         if outcome != EditOutcome::Unchanged {
             editor.set(&path, Entry::blob(name, kind, id, size)).await?;
         }
-        Ok(EditResult {
-            path,
-            outcome,
-            old,
-            new: Some(id),
-            to: None,
-        })
+        Ok(EditResult { path, outcome, old, new: Some(id), to: None })
     }
 
     async fn move_to(
@@ -340,16 +289,10 @@ impl Repository {
         entry: Entry,
     ) -> Result<(), RepoError> {
         if to.starts_with(from) {
-            return Err(RepoError::MoveIntoItself {
-                from: from.clone(),
-                to: to.clone(),
-            });
+            return Err(RepoError::MoveIntoItself { from: from.clone(), to: to.clone() });
         }
         if let Some(there) = editor.get(to).await? {
-            return Err(RepoError::Exists {
-                path: to.clone(),
-                current: there.blob_id(),
-            });
+            return Err(RepoError::Exists { path: to.clone(), current: there.blob_id() });
         }
         self.check_moved(to, &entry).await?;
         editor.rename(from, to, entry).await
@@ -365,9 +308,7 @@ impl Repository {
                 faults = listing.faults;
                 let leaves = listing.leaves.into_iter();
                 links.extend(
-                    leaves
-                        .filter(|l| l.kind == EntryKind::Symlink)
-                        .map(|l| (l.path, l.id)),
+                    leaves.filter(|l| l.kind == EntryKind::Symlink).map(|l| (l.path, l.id)),
                 );
             }
             (None, Some(id)) if entry.kind == EntryKind::Symlink => links.push((to.clone(), id)),
@@ -376,17 +317,10 @@ impl Repository {
         for (path, id) in links {
             let target = self.store.get_blob(&id).await?;
             if let Err(error) = check_symlink(&path, &target) {
-                faults.push(super::PathFault {
-                    path: path.to_string(),
-                    reason: error.to_string(),
-                });
+                faults.push(super::PathFault { path: path.to_string(), reason: error.to_string() });
             }
         }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(RepoError::BadTree { faults })
-        }
+        if faults.is_empty() { Ok(()) } else { Err(RepoError::BadTree { faults }) }
     }
 }
 
@@ -420,18 +354,13 @@ fn check(
     match precondition {
         Precondition::Unsaid => Ok(()),
         Precondition::Absent if found.is_none() => Ok(()),
-        Precondition::Absent => Err(RepoError::Exists {
-            path: path.clone(),
-            current,
-        }),
+        Precondition::Absent => Err(RepoError::Exists { path: path.clone(), current }),
         Precondition::Is(_) if found.is_some_and(|entry| entry.kind.is_tree()) => {
             Err(RepoError::IsAFolder { path: path.clone() })
         }
         Precondition::Is(prefix) if current.is_some_and(|id| prefix.matches(id.hash())) => Ok(()),
-        Precondition::Is(prefix) => Err(RepoError::NotAsExpected {
-            path: path.clone(),
-            expected: prefix.clone(),
-            current,
-        }),
+        Precondition::Is(prefix) => {
+            Err(RepoError::NotAsExpected { path: path.clone(), expected: prefix.clone(), current })
+        }
     }
 }

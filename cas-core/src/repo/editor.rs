@@ -25,11 +25,7 @@ struct Folder {
 impl<'a> TreeEditor<'a> {
     /// Begins to edit the tree `root`.
     pub(super) async fn new(store: &'a Store, root: TreeId) -> Result<Self, RepoError> {
-        let mut editor = Self {
-            store,
-            root,
-            folders: BTreeMap::new(),
-        };
+        let mut editor = Self { store, root, folders: BTreeMap::new() };
         editor.load(BookPath::root(), root).await?;
         Ok(editor)
     }
@@ -42,10 +38,7 @@ impl<'a> TreeEditor<'a> {
         if !self.open(&parent).await? {
             return Ok(None);
         }
-        Ok(self
-            .folders
-            .get(&parent)
-            .and_then(|folder| folder.entries.get(name.as_str()).cloned()))
+        Ok(self.folders.get(&parent).and_then(|folder| folder.entries.get(name.as_str()).cloned()))
     }
 
     /// Puts `entry` at `path`, replacing what is there and making directories as needed. A file
@@ -72,10 +65,8 @@ impl<'a> TreeEditor<'a> {
             return Ok(None);
         }
         self.folders.retain(|folder, _| !folder.starts_with(path));
-        let removed = self
-            .folders
-            .get_mut(&parent)
-            .and_then(|folder| folder.entries.remove(name.as_str()));
+        let removed =
+            self.folders.get_mut(&parent).and_then(|folder| folder.entries.remove(name.as_str()));
         if removed.is_some() {
             self.touch(&parent);
         }
@@ -89,20 +80,13 @@ impl<'a> TreeEditor<'a> {
         to: &BookPath,
         entry: Entry,
     ) -> Result<(), RepoError> {
-        let below: Vec<_> = self
-            .folders
-            .keys()
-            .filter(|folder| folder.starts_with(from))
-            .cloned()
-            .collect();
+        let below: Vec<_> =
+            self.folders.keys().filter(|folder| folder.starts_with(from)).cloned().collect();
         let mut moved = Vec::new();
         for folder in below {
             let rest = folder.as_str()[from.as_str().len()..].trim_start_matches('/');
-            let target = if rest.is_empty() {
-                to.clone()
-            } else {
-                BookPath::parse(rest)?.below(to)?
-            };
+            let target =
+                if rest.is_empty() { to.clone() } else { BookPath::parse(rest)?.below(to)? };
             moved.extend(self.folders.remove(&folder).map(|folder| (target, folder)));
         }
         self.remove(from).await?;
@@ -125,13 +109,11 @@ impl<'a> TreeEditor<'a> {
             let Some(folder) = self.folders.remove(&path) else {
                 continue;
             };
-            let tree = folder.entries.build().map_err(|source| RepoError::Tree {
-                path: path.clone(),
-                source,
-            })?;
-            let parent = path
-                .parent()
-                .and_then(|parent| self.folders.get_mut(&parent));
+            let tree = folder
+                .entries
+                .build()
+                .map_err(|source| RepoError::Tree { path: path.clone(), source })?;
+            let parent = path.parent().and_then(|parent| self.folders.get_mut(&parent));
             match (parent, path.name()) {
                 (Some(parent), Some(name)) if tree.is_empty() => {
                     parent.entries.remove(name.as_str());
@@ -150,10 +132,8 @@ impl<'a> TreeEditor<'a> {
     async fn open(&mut self, path: &BookPath) -> Result<bool, RepoError> {
         let mut at = BookPath::root();
         for segment in path.segments() {
-            let entry = self
-                .folders
-                .get(&at)
-                .and_then(|folder| folder.entries.get(segment).cloned());
+            let entry =
+                self.folders.get(&at).and_then(|folder| folder.entries.get(segment).cloned());
             let Some(entry) = entry else { return Ok(false) };
             at = at.join(&entry.name)?;
             if self.folders.contains_key(&at) {
@@ -171,10 +151,8 @@ impl<'a> TreeEditor<'a> {
     async fn make(&mut self, path: &BookPath) -> Result<(), RepoError> {
         let mut at = BookPath::root();
         for segment in path.segments() {
-            let entry = self
-                .folders
-                .get(&at)
-                .and_then(|folder| folder.entries.get(segment).cloned());
+            let entry =
+                self.folders.get(&at).and_then(|folder| folder.entries.get(segment).cloned());
             let below = at.join(&crate::name::EntryName::parse(segment)?)?;
             match entry.map(|entry| entry.tree_id()) {
                 _ if self.folders.contains_key(&below) => {}
@@ -202,13 +180,7 @@ impl<'a> TreeEditor<'a> {
 
     async fn load(&mut self, path: BookPath, id: TreeId) -> Result<(), RepoError> {
         let tree: Tree = self.store.get_tree(&id).await?;
-        self.folders.insert(
-            path,
-            Folder {
-                entries: TreeBuilder::from(&tree),
-                changed: false,
-            },
-        );
+        self.folders.insert(path, Folder { entries: TreeBuilder::from(&tree), changed: false });
         Ok(())
     }
 }

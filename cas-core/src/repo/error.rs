@@ -265,21 +265,14 @@ fn shown<T: ToString>(id: Option<&T>) -> String {
 }
 
 fn list(candidates: &[(Kind, Hash)]) -> String {
-    let shown: Vec<_> = candidates
-        .iter()
-        .map(|(kind, id)| format!("{kind} {id}"))
-        .collect();
+    let shown: Vec<_> = candidates.iter().map(|(kind, id)| format!("{kind} {id}")).collect();
     shown.join(", ")
 }
 
 /// One line for each fault, and how many more there are.
 pub(crate) fn lines<T: std::fmt::Display>(faults: &[T]) -> String {
     const SHOWN: usize = 50;
-    let mut text: String = faults
-        .iter()
-        .take(SHOWN)
-        .map(|fault| format!("\n  {fault}"))
-        .collect();
+    let mut text: String = faults.iter().take(SHOWN).map(|fault| format!("\n  {fault}")).collect();
     if faults.len() > SHOWN {
         text.push_str(&format!("\n  and {} more", faults.len() - SHOWN));
     }

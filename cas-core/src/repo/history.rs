@@ -86,11 +86,7 @@ struct Pending {
 
 impl Pending {
     fn new(id: CommitId, commit: Commit) -> Self {
-        Self {
-            committed_at: commit.committed_at,
-            id,
-            commit,
-        }
+        Self { committed_at: commit.committed_at, id, commit }
     }
 }
 

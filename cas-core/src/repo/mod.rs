@@ -50,12 +50,7 @@ impl Repository {
     ///
     /// `jobs` is how many objects are moved at once, at least 1.
     pub fn new(store: Store, env: Env, actor: Actor, jobs: usize) -> Self {
-        Self {
-            store,
-            env,
-            actor,
-            jobs: jobs.max(1),
-        }
+        Self { store, env, actor, jobs: jobs.max(1) }
     }
 
     /// The store below.

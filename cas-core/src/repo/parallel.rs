@@ -63,12 +63,8 @@ mod tests {
         let items: Vec<u32> = (0..100).collect();
         let doubled = for_each(items.clone(), 7, |n| async move { Ok::<_, ()>(n * 2) }).await;
         assert_eq!(doubled, Ok((0..100).map(|n| n * 2).collect()));
-        let failed = for_each(
-            items,
-            7,
-            |n| async move { if n == 50 { Err(n) } else { Ok(n) } },
-        )
-        .await;
+        let failed =
+            for_each(items, 7, |n| async move { if n == 50 { Err(n) } else { Ok(n) } }).await;
         assert_eq!(failed, Err(50));
         assert_eq!(
             for_each(Vec::<u32>::new(), 7, |n| async move { Ok::<_, ()>(n) }).await,

@@ -61,9 +61,9 @@ impl Repository {
     pub async fn folder(&self, root: TreeId, path: &BookPath) -> Result<TreeId, RepoError> {
         match self.find(root, path).await? {
             None => Err(RepoError::NoPath { path: path.clone() }),
-            Some(found) => found
-                .tree_id()
-                .ok_or_else(|| RepoError::NotAFolder { path: path.clone() }),
+            Some(found) => {
+                found.tree_id().ok_or_else(|| RepoError::NotAFolder { path: path.clone() })
+            }
         }
     }
 
@@ -75,9 +75,9 @@ impl Repository {
     ) -> Result<(EntryKind, BlobId, u64), RepoError> {
         match self.find(root, path).await? {
             None => Err(RepoError::NoPath { path: path.clone() }),
-            Some(Found::Entry(Entry {
-                kind, id, totals, ..
-            })) if !kind.is_tree() => Ok((kind, BlobId(id), totals.size)),
+            Some(Found::Entry(Entry { kind, id, totals, .. })) if !kind.is_tree() => {
+                Ok((kind, BlobId(id), totals.size))
+            }
             Some(_) => Err(RepoError::IsAFolder { path: path.clone() }),
         }
     }
@@ -114,9 +114,7 @@ impl Repository {
         if recursive {
             let listing = self.list_all(path, tree).await?;
             if !listing.faults.is_empty() {
-                return Err(RepoError::BadTree {
-                    faults: listing.faults,
-                });
+                return Err(RepoError::BadTree { faults: listing.faults });
             }
             let leaves = listing.leaves.into_iter().map(|leaf| ListItem {
                 path: leaf.path,
@@ -127,9 +125,6 @@ impl Repository {
             return Ok(leaves.collect());
         }
         let tree = self.store.get_tree(&tree).await?;
-        tree.entries()
-            .iter()
-            .map(|entry| Ok(item(path.join(&entry.name)?, entry)))
-            .collect()
+        tree.entries().iter().map(|entry| Ok(item(path.join(&entry.name)?, entry))).collect()
     }
 }

@@ -33,56 +33,33 @@ impl Repository {
     /// The commit that `revision` names.
     pub async fn resolve(&self, revision: &Revision) -> Result<Resolved, RepoError> {
         let (name, mut id) = match &revision.base {
-            Base::Ref(name) => (
-                Some(name.clone()),
-                self.resolve_ref(&revision.book, name, revision.seq).await?,
-            ),
+            Base::Ref(name) => {
+                (Some(name.clone()), self.resolve_ref(&revision.book, name, revision.seq).await?)
+            }
             Base::Commit(prefix) => (None, self.resolve_commit(&revision.book, prefix).await?),
         };
         let mut commit = self.store.get_commit(&id).await?;
         for depth in 0..revision.back {
             let Some(parent) = commit.parents.first() else {
-                return Err(RepoError::TooFarBack {
-                    revision: revision.clone(),
-                    depth,
-                });
+                return Err(RepoError::TooFarBack { revision: revision.clone(), depth });
             };
             id = *parent;
             commit = self.store.get_commit(&id).await?;
         }
-        Ok(Resolved {
-            book: revision.book.clone(),
-            name,
-            id,
-            commit,
-        })
+        Ok(Resolved { book: revision.book.clone(), name, id, commit })
     }
 
     /// The object whose id begins with `prefix`, of whatever kind; there must be just one.
     pub async fn find_object(&self, prefix: &HashPrefix) -> Result<FoundObject, RepoError> {
         let mut candidates = Vec::new();
         for kind in Kind::ALL {
-            candidates.extend(
-                self.store
-                    .list(kind, prefix)
-                    .await?
-                    .into_iter()
-                    .map(|id| (kind, id)),
-            );
+            candidates
+                .extend(self.store.list(kind, prefix).await?.into_iter().map(|id| (kind, id)));
         }
         match candidates.as_slice() {
-            [] => Err(RepoError::NoObject {
-                what: "object",
-                prefix: prefix.clone(),
-            }),
-            [(kind, id)] => Ok(FoundObject {
-                kind: *kind,
-                id: *id,
-            }),
-            _ => Err(RepoError::Ambiguous {
-                prefix: prefix.clone(),
-                candidates,
-            }),
+            [] => Err(RepoError::NoObject { what: "object", prefix: prefix.clone() }),
+            [(kind, id)] => Ok(FoundObject { kind: *kind, id: *id }),
+            _ => Err(RepoError::Ambiguous { prefix: prefix.clone(), candidates }),
         }
     }
 
@@ -105,19 +82,14 @@ impl Repository {
                 }
                 None => {
                     let (book, name, entries) = (book.clone(), name.clone(), head.entry.seq);
-                    return Err(RepoError::NoLogEntry {
-                        book,
-                        name,
-                        seq,
-                        entries,
-                    });
+                    return Err(RepoError::NoLogEntry { book, name, seq, entries });
                 }
             },
         };
-        entry.entry.target.ok_or_else(|| RepoError::Deleted {
-            book: book.clone(),
-            name: name.clone(),
-        })
+        entry
+            .entry
+            .target
+            .ok_or_else(|| RepoError::Deleted { book: book.clone(), name: name.clone() })
     }
 
     /// The error for a ref that is not there.
@@ -135,10 +107,7 @@ impl Repository {
         Ok(if names.is_empty() {
             RepoError::NoBook { book: book.clone() }
         } else {
-            RepoError::NoRef {
-                book: book.clone(),
-                name: name.clone(),
-            }
+            RepoError::NoRef { book: book.clone(), name: name.clone() }
         })
     }
 
@@ -151,13 +120,8 @@ impl Repository {
         book: &BookId,
         prefix: &HashPrefix,
     ) -> Result<CommitId, RepoError> {
-        let candidates: BTreeSet<CommitId> = self
-            .store
-            .list(Kind::Commit, prefix)
-            .await?
-            .into_iter()
-            .map(CommitId)
-            .collect();
+        let candidates: BTreeSet<CommitId> =
+            self.store.list(Kind::Commit, prefix).await?.into_iter().map(CommitId).collect();
         let found = if candidates.is_empty() {
             BTreeSet::new()
         } else {
@@ -165,18 +129,14 @@ impl Repository {
         };
         let mut found = found.into_iter();
         match (found.next(), found.next()) {
-            (None, _) => Err(RepoError::NoObject {
-                what: "commit of this book",
-                prefix: prefix.clone(),
-            }),
+            (None, _) => {
+                Err(RepoError::NoObject { what: "commit of this book", prefix: prefix.clone() })
+            }
             (Some(id), None) => Ok(id),
             (Some(first), Some(second)) => {
                 let all = [first, second].into_iter().chain(found);
                 let candidates = all.map(|id| (Kind::Commit, id.0)).collect();
-                Err(RepoError::Ambiguous {
-                    prefix: prefix.clone(),
-                    candidates,
-                })
+                Err(RepoError::Ambiguous { prefix: prefix.clone(), candidates })
             }
         }
     }
@@ -201,10 +161,8 @@ impl Repository {
             };
             for seq in (1..=head.entry.seq).rev() {
                 let entry = self.store.refs().entry(book, &name, seq).await?;
-                let mut queue: VecDeque<_> = entry
-                    .and_then(|entry| entry.entry.target)
-                    .into_iter()
-                    .collect();
+                let mut queue: VecDeque<_> =
+                    entry.and_then(|entry| entry.entry.target).into_iter().collect();
                 while let Some(id) = queue.pop_front() {
                     if !seen.insert(id) {
                         continue;

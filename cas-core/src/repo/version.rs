@@ -49,12 +49,7 @@ impl Repository {
         session: &Session,
         new: NewVersion<'_>,
     ) -> Result<Made, RepoError> {
-        let NewVersion {
-            request,
-            operation,
-            parent,
-            tree,
-        } = new;
+        let NewVersion { request, operation, parent, tree } = new;
         let commit = Commit {
             tree,
             parents: parent.into_iter().collect(),
@@ -93,10 +88,7 @@ impl Repository {
             return Err(self.no_ref(book, name).await?);
         };
         let Some(id) = head.entry.target else {
-            return Err(RepoError::Deleted {
-                book: book.clone(),
-                name: name.clone(),
-            });
+            return Err(RepoError::Deleted { book: book.clone(), name: name.clone() });
         };
         let commit = self.store.get_commit(&id).await?;
         Ok((head, id, commit))

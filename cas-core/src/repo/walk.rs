@@ -80,13 +80,8 @@ impl Repository {
             .await?;
             level = Vec::new();
             for (path, id, tree, faults) in trees {
-                let fault = |reason: String| PathFault {
-                    path: path.to_string(),
-                    reason,
-                };
-                listing
-                    .faults
-                    .extend(faults.into_iter().map(|error| fault(error.to_string())));
+                let fault = |reason: String| PathFault { path: path.to_string(), reason };
+                listing.faults.extend(faults.into_iter().map(|error| fault(error.to_string())));
                 listing.trees.push((path.clone(), id, tree.totals()));
                 for entry in tree.entries() {
                     let below = match path.join(&entry.name) {
@@ -99,12 +94,8 @@ impl Repository {
                     match (entry.tree_id(), entry.blob_id()) {
                         (Some(id), _) => level.push((below, id)),
                         (None, Some(id)) => {
-                            let leaf = Leaf {
-                                path: below,
-                                kind: entry.kind,
-                                id,
-                                size: entry.totals.size,
-                            };
+                            let leaf =
+                                Leaf { path: below, kind: entry.kind, id, size: entry.totals.size };
                             listing.leaves.push(leaf);
                         }
                         (None, None) => {}

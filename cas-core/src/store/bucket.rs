@@ -41,10 +41,7 @@ impl Bucket {
 
     /// A folder, where many puts are made durable together.
     pub fn local(store: LocalStore) -> Self {
-        Self {
-            store: Arc::new(store.clone()),
-            local: Some(store),
-        }
+        Self { store: Arc::new(store.clone()), local: Some(store) }
     }
 
     /// The folder, if this is one.
@@ -55,15 +52,10 @@ impl Bucket {
     /// Whether nothing at all is there.
     pub(crate) async fn is_empty(&self) -> Result<bool, StoreError> {
         if let Some(local) = &self.local {
-            return local
-                .is_empty()
-                .map_err(StoreError::io("list the store's folder"));
+            return local.is_empty().map_err(StoreError::io("list the store's folder"));
         }
         let first = self.store.list(None).next().await;
-        Ok(first
-            .transpose()
-            .map_err(StoreError::backend("list", "the bucket"))?
-            .is_none())
+        Ok(first.transpose().map_err(StoreError::backend("list", "the bucket"))?.is_none())
     }
 
     /// The whole object at `key` of at most `limit` bytes, or its size if it has more.
@@ -114,9 +106,7 @@ impl Bucket {
             }
             GetResultPayload::Stream(pieces) => {
                 let key = key.clone();
-                pieces
-                    .map(move |piece| piece.map_err(StoreError::backend("read", &key)))
-                    .boxed()
+                pieces.map(move |piece| piece.map_err(StoreError::backend("read", &key))).boxed()
             }
         };
         Ok(Some(ByteStream { size, pieces }))
@@ -133,15 +123,8 @@ impl Bucket {
 
     /// Writes the object unless the key is taken.
     pub(crate) async fn put_if_absent(&self, key: &Key, bytes: Bytes) -> Result<Put, StoreError> {
-        let options = PutOptions {
-            mode: PutMode::Create,
-            ..PutOptions::default()
-        };
-        match self
-            .store
-            .put_opts(key, PutPayload::from_bytes(bytes), options)
-            .await
-        {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(key, PutPayload::from_bytes(bytes), options).await {
             Ok(_) => Ok(Put::Created),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Put::Refused),
             Err(error) => Err(StoreError::backend("write", key)(error)),
@@ -167,10 +150,8 @@ impl Bucket {
                 None => {}
             }
         }
-        let source = Error::AlreadyExists {
-            path: key.to_string(),
-            source: "but it is not there".into(),
-        };
+        let source =
+            Error::AlreadyExists { path: key.to_string(), source: "but it is not there".into() };
         Err(StoreError::backend("write", key)(source))
     }
 
@@ -184,11 +165,8 @@ impl Bucket {
         const PART_BYTES: u64 = 8 * 1024 * 1024;
         let part = PART_BYTES.max(stream.size.div_ceil(9_000).next_multiple_of(1 << 20));
         let part = usize::try_from(part).unwrap_or(usize::MAX);
-        let mut upload = self
-            .store
-            .put_multipart(key)
-            .await
-            .map_err(StoreError::backend("write", key))?;
+        let mut upload =
+            self.store.put_multipart(key).await.map_err(StoreError::backend("write", key))?;
         let mut buffer = Vec::with_capacity(part);
         let sent: Result<(), StoreError> = async {
             while let Some(piece) = stream.pieces.next().await {
@@ -207,15 +185,9 @@ impl Bucket {
             }
             if !buffer.is_empty() {
                 let rest = std::mem::take(&mut buffer);
-                upload
-                    .put_part(rest.into())
-                    .await
-                    .map_err(StoreError::backend("write", key))?;
+                upload.put_part(rest.into()).await.map_err(StoreError::backend("write", key))?;
             }
-            upload
-                .complete()
-                .await
-                .map_err(StoreError::backend("write", key))?;
+            upload.complete().await.map_err(StoreError::backend("write", key))?;
             Ok(())
         }
         .await;
@@ -229,17 +201,14 @@ impl Bucket {
     /// The first key right below `folder`, in order.
     pub(crate) async fn first_below(&self, folder: &Key) -> Result<Option<Key>, StoreError> {
         if let Some(local) = &self.local {
-            let name = local
-                .first_below(folder)
-                .map_err(StoreError::io(format!("list {folder}")))?;
+            let name =
+                local.first_below(folder).map_err(StoreError::io(format!("list {folder}")))?;
             return Ok(name.map(|name| folder.parts().chain([name.into()]).collect()));
         }
         let mut keys = self.store.list(Some(folder));
         match keys.next().await {
             None => Ok(None),
-            Some(meta) => Ok(Some(
-                meta.map_err(StoreError::backend("list", folder))?.location,
-            )),
+            Some(meta) => Ok(Some(meta.map_err(StoreError::backend("list", folder))?.location)),
         }
     }
 
@@ -256,10 +225,8 @@ impl Bucket {
     /// All keys below `folder`, in order.
     pub(crate) async fn keys(&self, folder: &Key) -> Result<Vec<Key>, StoreError> {
         let list = self.store.list(Some(folder)).map_ok(|meta| meta.location);
-        let mut keys: Vec<_> = list
-            .try_collect()
-            .await
-            .map_err(StoreError::backend("list", folder))?;
+        let mut keys: Vec<_> =
+            list.try_collect().await.map_err(StoreError::backend("list", folder))?;
         keys.sort_unstable();
         Ok(keys)
     }

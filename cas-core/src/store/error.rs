@@ -145,11 +145,7 @@ impl StoreError {
         key: &(impl ToString + ?Sized),
     ) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.to_string();
-        move |source| Self::Backend {
-            action,
-            key,
-            source,
-        }
+        move |source| Self::Backend { action, key, source }
     }
 
     pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {

@@ -44,11 +44,8 @@ pub fn shard(kind: Kind, digits: &str) -> Key {
 
 /// The id of the object of `kind` at `key`; `None` if it is no such key.
 pub fn object_id(kind: Kind, at: &Key) -> Option<Hash> {
-    let (shard, rest) = at
-        .as_ref()
-        .strip_prefix(folder(kind))?
-        .strip_prefix('/')?
-        .split_once('/')?;
+    let (shard, rest) =
+        at.as_ref().strip_prefix(folder(kind))?.strip_prefix('/')?.split_once('/')?;
     if shard.len() != 2 {
         return None;
     }
@@ -67,11 +64,7 @@ pub fn log(book: &BookId, name: &RefName) -> Key {
 
 /// The key of a ref log entry.
 pub fn slot(book: &BookId, name: &RefName, seq: u64) -> Key {
-    key(format!(
-        "{REFS}/{book}/{}/{:016x}",
-        name.escaped(),
-        u64::MAX - seq
-    ))
+    key(format!("{REFS}/{book}/{}/{:016x}", name.escaped(), u64::MAX - seq))
 }
 
 /// The position that the last segment of a key stands for; `None` if it is no slot.
@@ -101,16 +94,10 @@ mod tests {
         let name = RefName::parse("users/Ada").unwrap();
         assert_eq!(object(Kind::Blob, &id).as_ref(), format!("blobs/af/{hex}"));
         assert_eq!(object(Kind::Tree, &id).as_ref(), format!("trees/af/{hex}"));
-        assert_eq!(
-            object(Kind::Commit, &id).as_ref(),
-            format!("commits/af/{hex}")
-        );
+        assert_eq!(object(Kind::Commit, &id).as_ref(), format!("commits/af/{hex}"));
         assert_eq!(shard(Kind::Commit, "af").as_ref(), "commits/af");
         assert_eq!(log(&book, &name).as_ref(), "refs/rust-book/users%2f%41da");
-        assert_eq!(
-            slot(&book, &name, 1).as_ref(),
-            "refs/rust-book/users%2f%41da/fffffffffffffffe"
-        );
+        assert_eq!(slot(&book, &name, 1).as_ref(), "refs/rust-book/users%2f%41da/fffffffffffffffe");
         assert_eq!(
             slot(&book, &name, 258).as_ref(),
             "refs/rust-book/users%2f%41da/fffffffffffffefd"
@@ -128,11 +115,8 @@ mod tests {
         for seq in [1, 2, 1 << 40] {
             assert_eq!(slot_seq(&slot(&book, &RefName::main(), seq)), Some(seq));
         }
-        for bad in [
-            "refs/b/main/x",
-            "refs/b/main/ffffffffffffffff",
-            "refs/b/main/FFFFFFFFFFFFFFFE",
-        ] {
+        for bad in ["refs/b/main/x", "refs/b/main/ffffffffffffffff", "refs/b/main/FFFFFFFFFFFFFFFE"]
+        {
             assert_eq!(slot_seq(&Key::parse(bad).unwrap()), None, "{bad}");
         }
     }

@@ -37,9 +37,7 @@ impl Marker {
         let (_, hash, created_at): (u64, String, Timestamp) =
             codec::decode_version(bytes, limits::MARKER_BYTES, VERSION)?;
         if hash != HASH {
-            return Err(DecodeError::Rule(format!(
-                "objects are named by {hash:?}, not {HASH:?}"
-            )));
+            return Err(DecodeError::Rule(format!("objects are named by {hash:?}, not {HASH:?}")));
         }
         Ok(Self { created_at })
     }
@@ -51,9 +49,7 @@ impl Marker {
 pub async fn open(bucket: &Bucket, location: &str) -> Result<Marker, StoreError> {
     match read(bucket, location).await? {
         Some(marker) => Ok(marker),
-        None => Err(StoreError::NoStore {
-            location: location.to_owned(),
-        }),
+        None => Err(StoreError::NoStore { location: location.to_owned() }),
     }
 }
 
@@ -68,18 +64,12 @@ pub async fn create(
         return Ok((marker, false));
     }
     if !bucket.is_empty().await? {
-        return Err(StoreError::NotEmpty {
-            location: location.to_owned(),
-        });
+        return Err(StoreError::NotEmpty { location: location.to_owned() });
     }
-    let marker = Marker {
-        created_at: env.clock.now(),
-    };
+    let marker = Marker { created_at: env.clock.now() };
     let bytes = Bytes::from(marker.encode());
     for _ in 0..PUT_ATTEMPTS {
-        let put = bucket
-            .put_if_absent(&Key::from(layout::MARKER), bytes.clone())
-            .await?;
+        let put = bucket.put_if_absent(&Key::from(layout::MARKER), bytes.clone()).await?;
         // Refused: another process made the store a moment ago, or our own put was repeated.
         if let Some(found) = read(bucket, location).await? {
             let made = put == Put::Created || found == marker;
@@ -87,28 +77,17 @@ pub async fn create(
         }
         // Refused, and yet nothing there: racing puts were told to try again.
     }
-    Err(StoreError::NoStore {
-        location: location.to_owned(),
-    })
+    Err(StoreError::NoStore { location: location.to_owned() })
 }
 
 async fn read(bucket: &Bucket, location: &str) -> Result<Option<Marker>, StoreError> {
-    let bad = |source| StoreError::BadMarker {
-        location: location.to_owned(),
-        source,
-    };
-    match bucket
-        .read(&Key::from(layout::MARKER), limits::MARKER_BYTES as u64)
-        .await?
-    {
+    let bad = |source| StoreError::BadMarker { location: location.to_owned(), source };
+    match bucket.read(&Key::from(layout::MARKER), limits::MARKER_BYTES as u64).await? {
         None => Ok(None),
         Some(Ok(bytes)) => Marker::decode(&bytes).map(Some).map_err(bad),
         Some(Err(size)) => {
             let len = usize::try_from(size).unwrap_or(usize::MAX);
-            Err(bad(DecodeError::TooLong {
-                len,
-                limit: limits::MARKER_BYTES,
-            }))
+            Err(bad(DecodeError::TooLong { len, limit: limits::MARKER_BYTES }))
         }
     }
 }
@@ -119,15 +98,10 @@ mod tests {
 
     #[test]
     fn reads_back_and_refuses_other_versions_and_hashes() {
-        let marker = Marker {
-            created_at: Timestamp::from_micros(5),
-        };
+        let marker = Marker { created_at: Timestamp::from_micros(5) };
         assert_eq!(Marker::decode(&marker.encode()).unwrap(), marker);
         let newer = codec::encode(&(2_u64, "blake3", 5_u64, "more"));
-        assert_eq!(
-            Marker::decode(&newer),
-            Err(DecodeError::UnknownVersion { found: 2, known: 1 })
-        );
+        assert_eq!(Marker::decode(&newer), Err(DecodeError::UnknownVersion { found: 2, known: 1 }));
         assert!(Marker::decode(&codec::encode(&(1_u64, "sha256", 5_u64))).is_err());
         assert!(Marker::decode(b"").is_err());
     }

@@ -31,12 +31,7 @@ impl Objects for BucketObjects {
         match self.bucket.read(&layout::object(kind, id), limit).await? {
             None => Ok(None),
             Some(Ok(bytes)) => Ok(Some(bytes)),
-            Some(Err(size)) => Err(StoreError::TooLarge {
-                kind,
-                id: *id,
-                size,
-                limit,
-            }),
+            Some(Err(size)) => Err(StoreError::TooLarge { kind, id: *id, size, limit }),
         }
     }
 
@@ -57,12 +52,8 @@ impl Objects for BucketObjects {
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {
         Ok(match self.bucket.as_local() {
-            Some(local) => Box::new(StagedWriter {
-                stage: local.stage(),
-            }),
-            None => Box::new(DirectWriter {
-                bucket: self.bucket.clone(),
-            }),
+            Some(local) => Box::new(StagedWriter { stage: local.stage() }),
+            None => Box::new(DirectWriter { bucket: self.bucket.clone() }),
         })
     }
 }
@@ -76,9 +67,7 @@ struct DirectWriter {
 #[async_trait]
 impl ObjectWriter for DirectWriter {
     async fn write(&self, kind: Kind, id: &Hash, bytes: Bytes) -> Result<bool, StoreError> {
-        self.bucket
-            .put_object(&layout::object(kind, id), bytes)
-            .await
+        self.bucket.put_object(&layout::object(kind, id), bytes).await
     }
 
     async fn write_stream(
@@ -90,9 +79,7 @@ impl ObjectWriter for DirectWriter {
         if self.contains(kind, id, stream.size).await? {
             return Ok(false);
         }
-        self.bucket
-            .put_stream(&layout::object(kind, id), stream)
-            .await?;
+        self.bucket.put_stream(&layout::object(kind, id), stream).await?;
         Ok(true)
     }
 
@@ -136,10 +123,7 @@ impl ObjectWriter for StagedWriter {
             return Ok(false);
         }
         let failed = || StoreError::io(format!("write {kind} {id}"));
-        let mut file = self
-            .stage
-            .file(layout::object(kind, id))
-            .map_err(failed())?;
+        let mut file = self.stage.file(layout::object(kind, id)).map_err(failed())?;
         while let Some(piece) = stream.pieces.next().await {
             file.write(&piece?).map_err(failed())?;
         }
@@ -148,15 +132,11 @@ impl ObjectWriter for StagedWriter {
 
     async fn contains(&self, kind: Kind, id: &Hash, size: u64) -> Result<bool, StoreError> {
         let key = layout::object(kind, id);
-        self.stage
-            .contains(&key, size)
-            .map_err(StoreError::io(format!("look at {kind} {id}")))
+        self.stage.contains(&key, size).map_err(StoreError::io(format!("look at {kind} {id}")))
     }
 
     async fn publish(&self) -> Result<(), StoreError> {
-        self.stage
-            .publish()
-            .map_err(StoreError::io("make what was written durable"))
+        self.stage.publish().map_err(StoreError::io("make what was written durable"))
     }
 }
 

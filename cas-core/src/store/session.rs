@@ -63,10 +63,7 @@ impl Session {
 
     /// Puts a commit.
     pub async fn put_commit(&self, commit: &Commit) -> Result<CommitId, StoreError> {
-        commit.check().map_err(|source| StoreError::Unwritable {
-            kind: Kind::Commit,
-            source,
-        })?;
+        commit.check().map_err(|source| StoreError::Unwritable { kind: Kind::Commit, source })?;
         let bytes = commit.encode();
         let id = CommitId::of(&bytes);
         self.put_encoded(Kind::Commit, id.hash(), bytes).await?;
@@ -83,12 +80,7 @@ impl Session {
     async fn put_encoded(&self, kind: Kind, id: &Hash, bytes: Vec<u8>) -> Result<bool, StoreError> {
         let (size, limit) = (bytes.len() as u64, whole_limit(kind));
         if size > limit {
-            return Err(StoreError::TooLarge {
-                kind,
-                id: *id,
-                size,
-                limit,
-            });
+            return Err(StoreError::TooLarge { kind, id: *id, size, limit });
         }
         self.writer.write(kind, id, bytes.into()).await
     }

@@ -27,10 +27,7 @@ impl ByteStream {
     /// The rest of a file, said to have `size` bytes; `what` names it in errors.
     pub(crate) fn from_file(file: std::fs::File, size: u64, what: &str) -> Self {
         let pieces = FilePieces::new(file, format!("read {what}"));
-        Self {
-            size,
-            pieces: futures::stream::iter(pieces).boxed(),
-        }
+        Self { size, pieces: futures::stream::iter(pieces).boxed() }
     }
 
     /// The same stream, but ending in the error that `fault` makes unless the bytes hash to `id`
@@ -56,10 +53,7 @@ impl ByteStream {
                 let item = state.next(&id, size, &fault).await?;
                 Some((item, (state, fault)))
             });
-        Self {
-            size,
-            pieces: pieces.boxed(),
-        }
+        Self { size, pieces: pieces.boxed() }
     }
 }
 
@@ -122,11 +116,7 @@ struct FilePieces {
 impl FilePieces {
     /// The rest of `file`; `action` is what cannot be done when reading fails.
     const fn new(file: std::fs::File, action: String) -> Self {
-        Self {
-            file,
-            action,
-            done: false,
-        }
+        Self { file, action, done: false }
     }
 }
 
@@ -138,9 +128,7 @@ impl Iterator for FilePieces {
             return None;
         }
         let mut piece = Vec::with_capacity(limits::CHUNK_BYTES);
-        let read = (&self.file)
-            .take(limits::CHUNK_BYTES as u64)
-            .read_to_end(&mut piece);
+        let read = (&self.file).take(limits::CHUNK_BYTES as u64).read_to_end(&mut piece);
         self.done = !matches!(read, Ok(n) if n == limits::CHUNK_BYTES);
         match read {
             Ok(0) => None,
@@ -156,19 +144,10 @@ mod tests {
     use crate::object::Kind;
 
     async fn read(pieces: &[&'static [u8]], size: u64, id: Hash) -> Result<Vec<u8>, StoreError> {
-        let pieces: Vec<_> = pieces
-            .iter()
-            .map(|piece| Ok(Bytes::from_static(piece)))
-            .collect();
-        let stream = ByteStream {
-            size,
-            pieces: futures::stream::iter(pieces).boxed(),
-        };
-        let mut stream = stream.verified(id, move |reason| StoreError::Damaged {
-            kind: Kind::Blob,
-            id,
-            reason,
-        });
+        let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece))).collect();
+        let stream = ByteStream { size, pieces: futures::stream::iter(pieces).boxed() };
+        let mut stream =
+            stream.verified(id, move |reason| StoreError::Damaged { kind: Kind::Blob, id, reason });
         let mut all = Vec::new();
         while let Some(piece) = stream.pieces.next().await {
             all.extend_from_slice(&piece?);

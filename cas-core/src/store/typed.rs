@@ -28,10 +28,7 @@ impl Store {
     /// The store in a bucket.
     pub fn in_bucket(bucket: &Bucket, env: &Env) -> Self {
         let objects = BucketObjects::new(bucket.clone());
-        Self::new(
-            Arc::new(objects),
-            Arc::new(RefLog::new(bucket.clone(), env.clone())),
-        )
+        Self::new(Arc::new(objects), Arc::new(RefLog::new(bucket.clone(), env.clone())))
     }
 
     /// The refs.
@@ -108,11 +105,7 @@ impl Store {
         let found = Hash::of(&bytes);
         if found != *id {
             let reason = format!("its {} bytes hash to {found}", bytes.len());
-            return Err(StoreError::Damaged {
-                kind,
-                id: *id,
-                reason,
-            });
+            return Err(StoreError::Damaged { kind, id: *id, reason });
         }
         Ok(bytes)
     }

@@ -8,20 +8,13 @@ use cas_tests::cli::{User, snapshot, workspace};
 
 fn archives() -> Vec<PathBuf> {
     let beside = || workspace().parent().map(|above| above.join("shared/books"));
-    let Some(folder) = std::env::var_os("CAS_TEST_BOOKS")
-        .map(PathBuf::from)
-        .or_else(beside)
-    else {
+    let Some(folder) = std::env::var_os("CAS_TEST_BOOKS").map(PathBuf::from).or_else(beside) else {
         return Vec::new();
     };
-    let entries = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    let mut found: Vec<_> = entries
-        .filter(|path| path.to_string_lossy().ends_with(".tar.gz"))
-        .collect();
+    let entries =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<_> =
+        entries.filter(|path| path.to_string_lossy().ends_with(".tar.gz")).collect();
     found.sort_unstable();
     found
 }
@@ -43,10 +36,7 @@ fn unpack(user: &User) -> Vec<String> {
 fn same(left: &Path, right: &Path) {
     // Empty folders are no content: no book holds one.
     let files = |folder| {
-        snapshot(folder)
-            .into_iter()
-            .filter(|(_, what)| what != "folder")
-            .collect::<Vec<_>>()
+        snapshot(folder).into_iter().filter(|(_, what)| what != "folder").collect::<Vec<_>>()
     };
     assert_eq!(files(left), files(right));
 }
@@ -90,42 +80,20 @@ fn invariant_faithful_real_books_come_back_as_they_were() {
     }
 
     // One folder from the first version to the last and back to the second.
-    user.ok([
-        "checkout",
-        &format!("book~{}", versions.len() - 1),
-        "switched",
-    ]);
+    user.ok(["checkout", &format!("book~{}", versions.len() - 1), "switched"]);
     user.write("switched/mine.txt", "my own\n");
     for (from, to) in [(0, versions.len() - 1), (versions.len() - 1, 1)] {
         let revision = |nth: usize| format!("book~{}", versions.len() - 1 - nth);
         let differ = user.json(["diff", &revision(from), &revision(to)]);
-        let statuses = differ
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|change| change["status"].as_str().unwrap());
-        let written = statuses
-            .clone()
-            .filter(|status| *status != "removed")
-            .count() as u64;
-        let removed = statuses
-            .filter(|status| matches!(*status, "removed" | "renamed"))
-            .count() as u64;
+        let statuses =
+            differ.as_array().unwrap().iter().map(|change| change["status"].as_str().unwrap());
+        let written = statuses.clone().filter(|status| *status != "removed").count() as u64;
+        let removed =
+            statuses.filter(|status| matches!(*status, "removed" | "renamed")).count() as u64;
         let report = user.json(["checkout", &revision(to), "switched"]);
-        assert_eq!(
-            report["written"].as_u64(),
-            Some(written),
-            "just what differs is written"
-        );
-        assert_eq!(
-            report["removed"].as_u64(),
-            Some(removed),
-            "just what is gone is removed"
-        );
-        assert_eq!(
-            std::fs::read_to_string(user.path("switched/mine.txt")).unwrap(),
-            "my own\n"
-        );
+        assert_eq!(report["written"].as_u64(), Some(written), "just what differs is written");
+        assert_eq!(report["removed"].as_u64(), Some(removed), "just what is gone is removed");
+        assert_eq!(std::fs::read_to_string(user.path("switched/mine.txt")).unwrap(), "my own\n");
         std::fs::rename(user.path("switched/mine.txt"), user.path("mine.txt")).unwrap();
         same(&user.path(&versions[to]), &user.path("switched"));
         std::fs::rename(user.path("mine.txt"), user.path("switched/mine.txt")).unwrap();

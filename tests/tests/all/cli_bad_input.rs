@@ -34,10 +34,7 @@ fn refuses<A: AsRef<OsStr>>(
     parts: &[&str],
 ) -> String {
     let before = snapshot(&user.store());
-    let args: Vec<OsString> = args
-        .into_iter()
-        .map(|arg| arg.as_ref().to_owned())
-        .collect();
+    let args: Vec<OsString> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
     let said = user.fails(code, &args);
     for part in parts {
         assert!(said.contains(part), "{args:?}: {part:?} is not in {said}");
@@ -79,12 +76,7 @@ fn malformed_books_refs_revisions_and_ids_are_wrong_usage() {
             refuses(&user, 2, args, &["book name", rule]);
         }
     }
-    refuses(
-        &user,
-        2,
-        ["import", "book", "deadbeef"],
-        &["taken for an id"],
-    );
+    refuses(&user, 2, ["import", "book", "deadbeef"], &["taken for an id"]);
     for (name, rule) in [
         ("guide@", "1 to 200 characters"),
         ("guide@/a", "empty segment"),
@@ -102,11 +94,8 @@ fn malformed_books_refs_revisions_and_ids_are_wrong_usage() {
         (long_ref.as_str(), "1 to 200 characters"),
         (wide_ref.as_str(), "at most 255"),
     ] {
-        for args in [
-            vec!["ls", name],
-            vec!["branch", "create", name],
-            vec!["import", "book", name],
-        ] {
+        for args in [vec!["ls", name], vec!["branch", "create", name], vec!["import", "book", name]]
+        {
             refuses(&user, 2, args, &["ref name", rule]);
         }
     }
@@ -116,11 +105,7 @@ fn malformed_books_refs_revisions_and_ids_are_wrong_usage() {
             (2, "reflog guide", &["ref \"guide\"", "BOOK@REF"]),
             (2, "reset guide guide~1", &["BOOK@REF"]),
             (2, "tag create guide guide", &["BOOK@NAME"]),
-            (
-                2,
-                "tag create guide@tags/v2 guide",
-                &["without its `tags/`"],
-            ),
+            (2, "tag create guide@tags/v2 guide", &["without its `tags/`"]),
             (2, "tag create guide@a..b guide", &["two dots"]),
             (2, "branch create guide@deadbeef", &["taken for an id"]),
             (2, "ls guide~", &["revision \"guide~\"", "~ is followed by"]),
@@ -131,25 +116,12 @@ fn malformed_books_refs_revisions_and_ids_are_wrong_usage() {
             (2, "ls guide#0", &["# is followed by"]),
             (2, "ls guide@deadbeef#1", &["a commit id has none"]),
             (2, "ls guide#99999999999999999999", &["# is followed by"]),
-            (
-                2,
-                "put guide a.md new.md --expect xyz",
-                &["id \"xyz\"", "8 or more digits"],
-            ),
-            (
-                2,
-                "put guide a.md new.md --expect 7A61B36E",
-                &["lower case"],
-            ),
+            (2, "put guide a.md new.md --expect xyz", &["id \"xyz\"", "8 or more digits"]),
+            (2, "put guide a.md new.md --expect 7A61B36E", &["lower case"]),
             (2, "rm guide a.md --expect 7a61b36", &["8 or more digits"]),
         ],
     );
-    refuses(
-        &user,
-        2,
-        ["rm", "guide", "a.md", "--expect", &long_id],
-        &["8 or more digits"],
-    );
+    refuses(&user, 2, ["rm", "guide", "a.md", "--expect", &long_id], &["8 or more digits"]);
 }
 
 #[test]
@@ -165,43 +137,26 @@ fn wrong_usage_says_what_is_missing_or_too_much() {
                 &["--create", "cannot be used with"],
             ),
             (2, "rm guide", &["<PATH>"]),
-            (
-                2,
-                "rm guide a.md b.md --expect 7a61b36e",
-                &["just one path"],
-            ),
+            (2, "rm guide a.md b.md --expect 7a61b36e", &["just one path"]),
             (2, "import book", &["BOOK[@BRANCH]"]),
             (2, "checkout guide", &["<DIR>"]),
             (2, "frobnicate", &["frobnicate"]),
             (2, "ls guide --jobs 0", &["1 to 1024"]),
             (2, "ls guide --actor system", &["`system` is nobody"]),
-            (
-                2,
-                "diff guide guide --stat --patch",
-                &["cannot be used with"],
-            ),
+            (2, "diff guide guide --stat --patch", &["cannot be used with"]),
             (2, "branch create guide@tags/x", &["`cas tag create`"]),
             (2, "branch delete guide@tags/v1", &["`cas tag delete`"]),
             (2, "branch create guide@x --from other", &["another book"]),
             (2, "tag create guide@x other", &["another book"]),
             (2, "reset guide@main other", &["another book"]),
             (2, "branch list guide [z-a]", &["pattern \"[z-a]\""]),
-            (
-                2,
-                "--store s3://bucket books",
-                &["s3://bucket", "a store is a folder"],
-            ),
+            (2, "--store s3://bucket books", &["s3://bucket", "a store is a folder"]),
             (2, "--store file://relative books", &["absolute path"]),
         ],
     );
     refuses(&user, 2, ["--store", "", "books"], &["not empty"]);
     refuses(&user, 2, ["--actor", "", "books"], &["1 to 255 bytes"]);
-    refuses(
-        &user,
-        2,
-        ["--actor", "a\nb", "books"],
-        &["no control characters"],
-    );
+    refuses(&user, 2, ["--actor", "a\nb", "books"], &["no control characters"]);
 }
 
 #[test]
@@ -211,19 +166,11 @@ fn what_is_not_there_is_named() {
         &user,
         &[
             (1, "ls other", &["no book other", "hint: ", "`cas books`"]),
-            (
-                1,
-                "ls guide@other",
-                &["no ref guide@other", "hint: ", "`cas branch list guide`"],
-            ),
+            (1, "ls guide@other", &["no ref guide@other", "hint: ", "`cas branch list guide`"]),
             (1, "ls guide@tags/v2", &["no ref guide@tags/v2"]),
             (1, "log other", &["no book other"]),
             (1, "put other a.md new.md --create", &["no book other"]),
-            (
-                1,
-                "put guide@other a.md new.md --create",
-                &["no ref guide@other"],
-            ),
+            (1, "put guide@other a.md new.md --create", &["no ref guide@other"]),
             (1, "rm other a.md", &["no book other"]),
             (1, "reflog other@main", &["no book other"]),
             (1, "reflog guide@other", &["no ref guide@other"]),
@@ -233,11 +180,7 @@ fn what_is_not_there_is_named() {
             (1, "branch delete guide@other", &["no ref guide@other"]),
             (1, "branch restore guide@other", &["no ref guide@other"]),
             (1, "tag delete guide@v2", &["no ref guide@tags/v2"]),
-            (
-                1,
-                "cat guide nowhere.md",
-                &["no nowhere.md in this version"],
-            ),
+            (1, "cat guide nowhere.md", &["no nowhere.md in this version"]),
             (1, "ls guide ch1/nowhere.md", &["no ch1/nowhere.md"]),
             (1, "log guide nowhere.md", &["no nowhere.md"]),
             (1, "mv guide nowhere.md a.md", &["no nowhere.md"]),
@@ -245,33 +188,17 @@ fn what_is_not_there_is_named() {
             (1, "ls guide~2", &["beyond the first commit"]),
             (1, "ls guide#3", &["no entry 3"]),
             (1, "show 00000000", &["no object", "00000000"]),
-            (
-                1,
-                "checkout guide@00000000 site",
-                &["no commit of this book", "00000000"],
-            ),
+            (1, "checkout guide@00000000 site", &["no commit of this book", "00000000"]),
             (1, "import nowhere guide", &["nowhere", "No such file"]),
             (1, "import new.md guide", &["new.md", "Not a directory"]),
-            (
-                1,
-                "put guide a.md nowhere.md --create",
-                &["nowhere.md", "No such file"],
-            ),
+            (1, "put guide a.md nowhere.md --create", &["nowhere.md", "No such file"]),
             (1, "put guide a.md book --create", &["book", "directory"]),
             (1, "status nowhere", &["nowhere"]),
             (1, "status book", &["not a checkout"]),
-            (
-                1,
-                "--store nowhere books",
-                &["no store at nowhere", "hint: ", "init"],
-            ),
+            (1, "--store nowhere books", &["no store at nowhere", "hint: ", "init"]),
             (1, "--store new.md books", &["new.md", "Not a directory"]),
             (1, "--store book books", &["no store at book"]),
-            (
-                1,
-                "--store book init",
-                &["book is not empty and not a store", "hint: "],
-            ),
+            (1, "--store book init", &["book is not empty and not a store", "hint: "]),
         ],
     );
     assert!(!user.path("site").exists() && !user.path("nowhere").exists());
@@ -341,51 +268,24 @@ fn a_file_where_a_folder_is_needed_and_the_reverse_are_named() {
                 "put guide README.md/below.md new.md --create",
                 &["README.md is a file; a folder is needed"],
             ),
-            (
-                1,
-                "put guide README.md/a/b.md new.md --create",
-                &["README.md is a file"],
-            ),
+            (1, "put guide README.md/a/b.md new.md --create", &["README.md is a file"]),
             (3, "put guide ch1 new.md --create", &["ch1 exists already"]),
-            (
-                1,
-                "put guide ch1 new.md --expect 7a61b36e",
-                &["ch1 is a folder; a file is needed"],
-            ),
+            (1, "put guide ch1 new.md --expect 7a61b36e", &["ch1 is a folder; a file is needed"]),
             (1, "cat guide ch1", &["ch1 is a folder; a file is needed"]),
             (1, "ls guide README.md/below", &["README.md/below"]),
             (1, "cat guide README.md/below", &["README.md/below"]),
-            (
-                1,
-                "rm guide ch1",
-                &["ch1 is a folder", "hint: ", "--recursive"],
-            ),
-            (
-                1,
-                "mv guide README.md ch1/lesson.md/below.md",
-                &["ch1/lesson.md is a file"],
-            ),
+            (1, "rm guide ch1", &["ch1 is a folder", "hint: ", "--recursive"]),
+            (1, "mv guide README.md ch1/lesson.md/below.md", &["ch1/lesson.md is a file"]),
             (3, "mv guide README.md ch1", &["ch1 exists already"]),
-            (
-                3,
-                "mv guide README.md ch1/lesson.md",
-                &["ch1/lesson.md exists already"],
-            ),
+            (3, "mv guide README.md ch1/lesson.md", &["ch1/lesson.md exists already"]),
             (1, "mv guide ch1 ch1/deeper", &["into itself"]),
             (1, "mv guide ch1 ch1", &["into itself"]),
-            (
-                1,
-                "checkout guide site --path README.md",
-                &["README.md is a file"],
-            ),
+            (1, "checkout guide site --path README.md", &["README.md is a file"]),
         ],
     );
     for hint in ["cat guide ch1", "put guide ch1 new.md --expect 7a61b36e"] {
         let said = user.fails(1, hint.split(' '));
-        assert!(
-            !said.contains("--recursive"),
-            "no command but rm has it: {said}"
-        );
+        assert!(!said.contains("--recursive"), "no command but rm has it: {said}");
     }
 }
 
@@ -402,14 +302,7 @@ fn an_edit_of_something_else_than_expected_is_a_conflict_that_names_what_is_ther
     refuses(
         &user,
         3,
-        [
-            "put",
-            "guide",
-            "README.md",
-            "new.md",
-            "--expect",
-            "00000000",
-        ],
+        ["put", "guide", "README.md", "new.md", "--expect", "00000000"],
         &["README.md is not 00000000", &readme, "hint: "],
     );
     refuses(
@@ -424,48 +317,18 @@ fn an_edit_of_something_else_than_expected_is_a_conflict_that_names_what_is_ther
         ["rm", "guide", "README.md", "--expect", "00000000"],
         &["README.md is not 00000000", &readme],
     );
-    refuses(
-        &user,
-        3,
-        ["branch", "create", "guide@draft"],
-        &["guide@draft exists already"],
-    );
-    refuses(
-        &user,
-        3,
-        ["branch", "restore", "guide@draft"],
-        &["guide@draft exists already"],
-    );
-    refuses(
-        &user,
-        3,
-        ["tag", "create", "guide@v1", "guide~1"],
-        &["guide@tags/v1 exists already"],
-    );
+    refuses(&user, 3, ["branch", "create", "guide@draft"], &["guide@draft exists already"]);
+    refuses(&user, 3, ["branch", "restore", "guide@draft"], &["guide@draft exists already"]);
+    refuses(&user, 3, ["tag", "create", "guide@v1", "guide~1"], &["guide@tags/v1 exists already"]);
 }
 
 #[test]
 fn names_that_meet_on_some_disks_are_refused_by_edits() {
     let user = with_guide();
     let parts = &["README.md", "readme.md", "ignores case"];
-    refuses(
-        &user,
-        1,
-        ["put", "guide", "readme.md", "new.md", "--create"],
-        parts,
-    );
-    refuses(
-        &user,
-        1,
-        ["mv", "guide", "ch1/lesson.md", "readme.md"],
-        parts,
-    );
-    refuses(
-        &user,
-        1,
-        ["put", "guide", "CH1/lesson.md", "new.md", "--create"],
-        &["CH1", "ch1"],
-    );
+    refuses(&user, 1, ["put", "guide", "readme.md", "new.md", "--create"], parts);
+    refuses(&user, 1, ["mv", "guide", "ch1/lesson.md", "readme.md"], parts);
+    refuses(&user, 1, ["put", "guide", "CH1/lesson.md", "new.md", "--create"], &["CH1", "ch1"]);
     user.ok(["mv", "guide", "README.md", "readme.md"]);
     user.write("nested.md", "x\n");
     user.ok(["put", "guide", "a/Straße.md", "nested.md", "--create"]);
@@ -524,12 +387,7 @@ fn a_folder_that_no_book_can_hold_is_refused_with_every_fault() {
     let raw = said.chars().any(|c| c.is_control() && c != '\n');
     let lines = said.lines().filter(|line| line.starts_with("  ")).count();
     assert!(!raw && lines == 12, "{said:?}");
-    refuses(
-        &user,
-        1,
-        ["import", "bad", "hostile", "--dry-run"],
-        &["con.md"],
-    );
+    refuses(&user, 1, ["import", "bad", "hostile", "--dry-run"], &["con.md"]);
     let parts = ["no book hostile"];
     refuses(&user, 1, ["ls", "hostile"], &parts);
 }
@@ -548,12 +406,7 @@ fn a_device_is_refused() {
         eprintln!("skipped: only root may make a device");
         return;
     }
-    refuses(
-        &user,
-        1,
-        ["import", "bad", "hostile"],
-        &["device: it is a device"],
-    );
+    refuses(&user, 1, ["import", "bad", "hostile"], &["device: it is a device"]);
 }
 
 #[test]
@@ -598,11 +451,7 @@ fn links_that_leave_the_book_are_refused_with_their_targets() {
     ] {
         symlink(target, user.path("bad").join(name)).unwrap();
     }
-    symlink(
-        OsStr::from_bytes(b"raw\xff"),
-        user.path("bad/sub/raw-target"),
-    )
-    .unwrap();
+    symlink(OsStr::from_bytes(b"raw\xff"), user.path("bad/sub/raw-target")).unwrap();
     symlink("fine.md", user.path("bad/inside")).unwrap();
     let said = refuses(
         &user,
@@ -631,19 +480,9 @@ fn a_folder_that_is_too_deep_is_refused() {
     user.ok(["import", "deep", "deep"]);
     user.ok(["checkout", "deep", "site"]);
     user.write(&format!("deeper/{deepest}/d"), "x\n");
-    refuses(
-        &user,
-        1,
-        ["import", "deeper", "deeper"],
-        &["at most 64 segments", "d/d/d"],
-    );
+    refuses(&user, 1, ["import", "deeper", "deeper"], &["at most 64 segments", "d/d/d"]);
     // Neither does moving take anything deeper.
-    refuses(
-        &user,
-        1,
-        ["mv", "deep", "d", "e/d"],
-        &["at most 64 segments"],
-    );
+    refuses(&user, 1, ["mv", "deep", "d", "e/d"], &["at most 64 segments"]);
 }
 
 #[test]
@@ -653,12 +492,7 @@ fn a_link_that_moving_would_lead_out_of_the_book_is_not_moved() {
     user.write("book/sub/b.md", "b\n");
     symlink("../a.md", user.path("book/sub/link")).unwrap();
     user.ok(["import", "book", "guide"]);
-    refuses(
-        &user,
-        1,
-        ["mv", "guide", "sub/link", "link"],
-        &["link", "leaves the book"],
-    );
+    refuses(&user, 1, ["mv", "guide", "sub/link", "link"], &["link", "leaves the book"]);
     user.ok(["mv", "guide", "sub", "deeper/sub"]);
 }
 
@@ -690,16 +524,8 @@ fn a_tag_never_moves_and_its_name_is_never_used_again() {
     refuses_all(
         &user,
         &[
-            (
-                1,
-                "reset guide@tags/v1 guide~1",
-                &["guide@tags/v1", "a tag never moves"],
-            ),
-            (
-                1,
-                "put guide@tags/v1 a.md new.md --create",
-                &["a tag never moves"],
-            ),
+            (1, "reset guide@tags/v1 guide~1", &["guide@tags/v1", "a tag never moves"]),
+            (1, "put guide@tags/v1 a.md new.md --create", &["a tag never moves"]),
             (1, "rm guide@tags/v1 README.md", &["a tag never moves"]),
             (1, "mv guide@tags/v1 README.md a.md", &["a tag never moves"]),
             (1, "import book guide@tags/v1", &["a tag never moves"]),
@@ -710,21 +536,14 @@ fn a_tag_never_moves_and_its_name_is_never_used_again() {
     refuses_all(
         &user,
         &[
-            (
-                1,
-                "tag create guide@v1 guide",
-                &["guide@tags/v1", "never made again"],
-            ),
+            (1, "tag create guide@v1 guide", &["guide@tags/v1", "never made again"]),
             (1, "branch restore guide@tags/v1", &["a tag never moves"]),
             (1, "ls guide@tags/v1", &["guide@tags/v1 is deleted"]),
             (1, "tag delete guide@v1", &["guide@tags/v1 is deleted"]),
         ],
     );
     let said = user.fails(1, ["ls", "guide@tags/v1"]);
-    assert!(
-        !said.contains("restore"),
-        "what cannot be done is not advised: {said}"
-    );
+    assert!(!said.contains("restore"), "what cannot be done is not advised: {said}");
     assert!(user.ok(["ls", "guide@tags/v1#1"]).contains("README.md"));
 }
 
@@ -736,24 +555,9 @@ fn main_can_be_deleted_and_restored() {
     refuses_all(
         &user,
         &[
-            (
-                1,
-                "ls guide",
-                &[
-                    "guide@main is deleted",
-                    "hint: `cas branch restore guide@main`",
-                ],
-            ),
-            (
-                1,
-                "put guide a.md new.md --create",
-                &["guide@main is deleted"],
-            ),
-            (
-                1,
-                "reset guide@main guide@draft",
-                &["guide@main is deleted"],
-            ),
+            (1, "ls guide", &["guide@main is deleted", "hint: `cas branch restore guide@main`"]),
+            (1, "put guide a.md new.md --create", &["guide@main is deleted"]),
+            (1, "reset guide@main guide@draft", &["guide@main is deleted"]),
             (1, "branch delete guide@main", &["guide@main is deleted"]),
             (1, "branch create guide@x", &["guide@main is deleted"]),
         ],
@@ -763,10 +567,7 @@ fn main_can_be_deleted_and_restored() {
     assert_eq!(user.json(["log", "guide"])[0]["commit"], head);
     // Importing makes a deleted branch anew.
     user.ok(["branch", "delete", "guide@draft"]);
-    assert_eq!(
-        user.json(["import", "book", "guide@draft"])["mode"],
-        "created"
-    );
+    assert_eq!(user.json(["import", "book", "guide@draft"])["mode"], "created");
 }
 
 #[test]
@@ -776,23 +577,14 @@ fn a_store_of_another_format_version_is_refused_and_never_touched() {
     writable(&marker);
     let newer = codec::encode(&(2_u64, "sha3", 5_u64, "and more"));
     std::fs::write(&marker, newer).unwrap();
-    for command in [
-        "books",
-        "init",
-        "import book guide",
-        "ls guide",
-        "put guide a.md new.md --create",
-    ] {
+    for command in
+        ["books", "init", "import book guide", "ls guide", "put guide a.md new.md --create"]
+    {
         refuses(
             &user,
             1,
             command.split(' '),
-            &[
-                "the store at",
-                "format version 2",
-                "hint: ",
-                "newer version of cas",
-            ],
+            &["the store at", "format version 2", "hint: ", "newer version of cas"],
         );
     }
 }
@@ -804,13 +596,7 @@ fn a_damaged_format_marker_is_damaged_data() {
     writable(&marker);
     let good = std::fs::read(&marker).unwrap();
     let hash = codec::encode(&(1_u64, "sha256", 5_u64));
-    for bad in [
-        &good[..good.len() - 1],
-        b"",
-        b"\xff\xff",
-        &[0; 2_000],
-        &hash,
-    ] {
+    for bad in [&good[..good.len() - 1], b"", b"\xff\xff", &[0; 2_000], &hash] {
         std::fs::write(&marker, bad).unwrap();
         for command in ["books", "init"] {
             let said = refuses(&user, 4, [command], &["the store at"]);
@@ -863,24 +649,9 @@ fn a_damaged_object_of_any_kind_is_named_and_never_used() {
     let folder = text(&deep[1], "id").to_owned();
 
     for_each_damage(&object_file(&user, Kind::Blob, &blob), |_| {
-        refuses(
-            &user,
-            4,
-            ["cat", "guide", "ch1/lesson.md"],
-            &["blob", &blob, "hint: "],
-        );
-        refuses(
-            &user,
-            4,
-            ["diff", "guide~1", "guide", "--patch"],
-            &["blob", &blob],
-        );
-        refuses(
-            &user,
-            4,
-            ["checkout", "guide", "site"],
-            &["ch1/lesson.md", "blob", &blob],
-        );
+        refuses(&user, 4, ["cat", "guide", "ch1/lesson.md"], &["blob", &blob, "hint: "]);
+        refuses(&user, 4, ["diff", "guide~1", "guide", "--patch"], &["blob", &blob]);
+        refuses(&user, 4, ["checkout", "guide", "site"], &["ch1/lesson.md", "blob", &blob]);
         user.ok(["ls", "guide", "-R"]);
     });
     for_each_damage(&object_file(&user, Kind::Tree, &tree), |_| {
@@ -915,11 +686,7 @@ fn a_damaged_object_of_any_kind_is_named_and_never_used() {
         let ran = user.run(["verify-log", "guide@main"]);
         assert_eq!(ran.code(), 4, "{damage}");
         assert!(ran.stdout().contains(&commit), "{damage}: {}", ran.stdout());
-        assert!(
-            ran.stderr().contains("1 fault"),
-            "{damage}: {}",
-            ran.stderr()
-        );
+        assert!(ran.stderr().contains("1 fault"), "{damage}: {}", ran.stderr());
     });
     user.ok(["checkout", "guide", "site"]);
     assert_eq!(user.json(["verify-log", "guide@main"])["ok"], true);

@@ -57,10 +57,7 @@ fn refused(user: &User, args: &[&str], paths: &[&str]) -> String {
     }
     let listed = said.lines().filter(|line| line.starts_with("  ")).count();
     assert_eq!(listed, paths.len(), "{said}");
-    assert!(
-        said.contains("hint: ") && said.contains("--force"),
-        "{said}"
-    );
+    assert!(said.contains("hint: ") && said.contains("--force"), "{said}");
     assert_eq!(snapshot(&user.path("site")), before);
     said
 }
@@ -127,10 +124,7 @@ fn publish(user: &User, tree: Hash) {
     };
     let bucket = Bucket::local(LocalStore::open(&user.store()).unwrap());
     let store = Store::in_bucket(&bucket, &Env::system());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let outcome = runtime.block_on(store.refs().update(&update)).unwrap();
     assert!(matches!(outcome, UpdateOutcome::Moved(_)));
 }
@@ -159,21 +153,14 @@ fn only_what_differs_is_written_and_removed_and_the_rest_kept() {
     holds(&user, second);
     assert_eq!(checkout(&user, "guide~1"), (3, 1, 1));
     holds(&user, FIRST);
-    assert!(
-        !user.path("site/ch3").exists(),
-        "a folder that became empty is removed"
-    );
+    assert!(!user.path("site/ch3").exists(), "a folder that became empty is removed");
 }
 
 #[test]
 fn unchanged_files_keep_their_inodes() {
     use std::os::unix::fs::MetadataExt;
     let user = with_site();
-    let stat = |name: &str| {
-        user.path(name)
-            .metadata()
-            .map(|m| (m.ino(), m.ctime_nsec()))
-    };
+    let stat = |name: &str| user.path(name).metadata().map(|m| (m.ino(), m.ctime_nsec()));
     let before = stat("site/README.md").unwrap();
     version(&user, &[("README.md", "# Guide\n"), ("new.md", "new\n")]);
     checkout(&user, "guide");
@@ -232,30 +219,18 @@ fn a_file_that_the_user_changed_is_refused_until_forced() {
     refused(&user, &args, &["ch1/lesson.md", "ch2/lesson.md"]);
 
     // Also when the new version does not have the file.
-    version(
-        &user,
-        &[("README.md", "# Guide\n"), ("ch1/lesson.md", "1\n")],
-    );
+    version(&user, &[("README.md", "# Guide\n"), ("ch1/lesson.md", "1\n")]);
     let said = refused(&user, &args, &["ch1/lesson.md", "ch2/lesson.md"]);
     assert!(said.contains("not in this version"), "{said}");
     user.ok(["checkout", "guide", "site", "--force"]);
-    holds(
-        &user,
-        &[("README.md", "# Guide\n"), ("ch1/lesson.md", "1\n")],
-    );
+    holds(&user, &[("README.md", "# Guide\n"), ("ch1/lesson.md", "1\n")]);
 }
 
 #[test]
 fn a_file_that_the_user_brought_to_the_new_content_is_kept() {
     let user = with_site();
     user.write("site/ch1/lesson.md", "one, again\n");
-    version(
-        &user,
-        &[
-            ("ch1/lesson.md", "one, again\n"),
-            ("ch2/lesson.md", "two\n"),
-        ],
-    );
+    version(&user, &[("ch1/lesson.md", "one, again\n"), ("ch2/lesson.md", "two\n")]);
     assert_eq!(checkout(&user, "guide"), (0, 2, 2));
 }
 
@@ -280,8 +255,7 @@ fn an_edit_that_keeps_the_size_and_puts_the_time_back_is_noticed() {
     let modified = path.metadata().unwrap().modified().unwrap();
     std::fs::write(&path, "uno\n").unwrap();
     let file = std::fs::File::options().write(true).open(&path).unwrap();
-    file.set_times(std::fs::FileTimes::new().set_modified(modified))
-        .unwrap();
+    file.set_times(std::fs::FileTimes::new().set_modified(modified)).unwrap();
     drop(file);
     refused(&user, &["checkout", "guide", "site"], &["ch1/lesson.md"]);
 }
@@ -398,11 +372,7 @@ fn a_file_becomes_a_folder_and_a_folder_a_file() {
     let as_folder = &[("x/deep/a.md", "a\n"), ("x/b.md", "b\n"), ("y", "a file\n")];
     version(&user, as_file);
     version(&user, as_folder);
-    for (revision, files) in [
-        ("guide~1", as_file),
-        ("guide", as_folder),
-        ("guide~1", as_file),
-    ] {
+    for (revision, files) in [("guide~1", as_file), ("guide", as_folder), ("guide~1", as_file)] {
         checkout(&user, revision);
         holds(&user, files);
     }
@@ -551,10 +521,7 @@ fn a_folder_goes_on_where_it_was_moved_to() {
     let user = with_site();
     std::fs::rename(user.path("site"), user.path("elsewhere")).unwrap();
     let report = user.json(["checkout", "guide", "elsewhere"]);
-    assert_eq!(
-        (&report["written"], &report["kept"]),
-        (&json!(0), &json!(4))
-    );
+    assert_eq!((&report["written"], &report["kept"]), (&json!(0), &json!(4)));
     assert_eq!(user.json(["status", "elsewhere"])["clean"], true);
 }
 
@@ -571,11 +538,7 @@ fn a_hostile_tree_is_refused_with_every_fault_and_nothing_is_written() {
     let empty = put_tree(&user, &[]);
     let inner = put_tree(&user, &[file("../../escape"), file("lpt1.txt")]);
     let deep = put_tree(&user, &[("inner", 3, inner, 8, 2)]);
-    let (up, absolute, middle) = (
-        link("../up.md"),
-        link("/etc/passwd"),
-        link("fine/../../up.md"),
-    );
+    let (up, absolute, middle) = (link("../up.md"), link("/etc/passwd"), link("fine/../../up.md"));
     let tree = put_tree(
         &user,
         &[
@@ -652,11 +615,7 @@ fn a_tree_that_is_not_canonical_is_damaged_data() {
     let user = User::new();
     let id = Hash::of(b"x");
     let unsorted = [("b", 0_u8, id, 1_u64, 1_u64), ("a", 0, id, 1, 1)];
-    let tree = put_raw(
-        &user,
-        Kind::Tree,
-        &codec::encode(&(1_u64, unsorted.to_vec())),
-    );
+    let tree = put_raw(&user, Kind::Tree, &codec::encode(&(1_u64, unsorted.to_vec())));
     publish(&user, tree);
     let said = user.fails(4, ["checkout", "hostile", "site"]);
     assert!(said.contains(&tree.to_hex()), "{said}");
@@ -671,10 +630,7 @@ fn a_tree_that_lies_about_a_size_is_damaged_data() {
     let tree = put_tree(&user, &[("a.md", 0, id, 3, 1)]);
     publish(&user, tree);
     let said = user.fails(4, ["checkout", "hostile", "site"]);
-    assert!(
-        said.contains("a.md") && said.contains(&id.to_hex()),
-        "{said}"
-    );
+    assert!(said.contains("a.md") && said.contains(&id.to_hex()), "{said}");
     assert!(!user.path("site/a.md").exists());
 }
 
@@ -726,11 +682,7 @@ fn a_damaged_blob_is_named_never_laid_out_and_no_hindrance_once_it_is_repaired()
             assert!(said.contains("interrupted"), "{damage}: {said}");
             std::fs::write(&file, content).unwrap();
             user.ok(["checkout", "guide", "site"]);
-            assert_eq!(
-                snapshot(&user.path("site")),
-                snapshot(&user.path("book")),
-                "{damage}"
-            );
+            assert_eq!(snapshot(&user.path("site")), snapshot(&user.path("book")), "{damage}");
             assert_eq!(user.json(["status", "site"])["clean"], true, "{damage}");
         }
     }
@@ -744,10 +696,7 @@ fn a_damaged_blob_leaves_the_file_that_it_was_to_replace() {
     std::fs::remove_file(&file).unwrap();
     let said = user.fails(4, ["checkout", "guide", "site"]);
     assert!(said.contains("README.md"), "{said}");
-    assert_eq!(
-        std::fs::read_to_string(user.path("site/README.md")).unwrap(),
-        "# Guide\n"
-    );
+    assert_eq!(std::fs::read_to_string(user.path("site/README.md")).unwrap(), "# Guide\n");
     let status = user.json(["status", "site"]);
     assert_eq!(status["interrupted"], true);
     assert_eq!(status["clean"], false);
@@ -781,11 +730,7 @@ fn what_is_not_the_beginning_of_what_was_being_written_is_the_users() {
     interrupt(&user, tree.as_str().unwrap());
     user.write("site/README.md", "# G!");
     user.write("site/ch1/lesson.md", "one\nand more\n");
-    refused(
-        &user,
-        &["checkout", "guide", "site"],
-        &["README.md", "ch1/lesson.md"],
-    );
+    refused(&user, &["checkout", "guide", "site"], &["README.md", "ch1/lesson.md"]);
 }
 
 /// A checkout of `from` that was interrupted on its way to `to`, when everything of `to` was
@@ -801,26 +746,14 @@ fn interrupted_between(user: &User, from: &str, to: &str) {
 #[test]
 fn an_interrupted_checkout_is_gone_on_with_whatever_version_comes_next() {
     let first = &[("a", "1\n"), ("b", "b\n"), ("gone", "gone\n")];
-    let second = &[
-        ("a", "2\n"),
-        ("b", "b\n"),
-        ("new", "new\n"),
-        ("n/ew", "n\n"),
-    ];
-    let third = &[
-        ("b", "b\n"),
-        ("new/below", "a folder now\n"),
-        ("n", "a file now\n"),
-    ];
+    let second = &[("a", "2\n"), ("b", "b\n"), ("new", "new\n"), ("n/ew", "n\n")];
+    let third = &[("b", "b\n"), ("new/below", "a folder now\n"), ("n", "a file now\n")];
     let user = User::new();
     version(&user, first);
     version(&user, second);
     version(&user, third);
-    for (next, files) in [
-        ("guide~1", &second[..]),
-        ("guide~2", &first[..]),
-        ("guide", &third[..]),
-    ] {
+    for (next, files) in [("guide~1", &second[..]), ("guide~2", &first[..]), ("guide", &third[..])]
+    {
         interrupted_between(&user, "guide~2", "guide~1");
         assert_eq!(user.json(["status", "site"])["interrupted"], true);
         user.ok(["checkout", next, "site"]);
@@ -889,10 +822,7 @@ fn a_fifo_in_the_way_is_refused_and_never_waited_for() {
     make_fifo(&user.path("site/README.md"));
     make_fifo(&user.path("site/ch1"));
     let said = user.fails(3, ["checkout", "guide", "site"]);
-    assert!(
-        said.contains("\n  README.md (") && said.contains("\n  ch1 ("),
-        "{said}"
-    );
+    assert!(said.contains("\n  README.md (") && said.contains("\n  ch1 ("), "{said}");
     user.ok(["checkout", "guide", "site", "--force"]);
     std::fs::remove_file(user.path("site/mine.md")).unwrap();
     holds(&user, FIRST);

@@ -21,17 +21,12 @@ const ENTRY: &[&str] = &[
     "request_id",
     "metadata",
 ];
-const COMMIT: &[&str] = &[
-    "commit", "tree", "parents", "author", "time", "message", "metadata",
-];
+const COMMIT: &[&str] = &["commit", "tree", "parents", "author", "time", "message", "metadata"];
 const EDIT: &[&str] = &["book", "ref", "commit", "tree", "changed", "results"];
 const RESULT: &[&str] = &["path", "outcome", "existed", "old", "new", "to"];
-const IMPORT: &[&str] = &[
-    "book", "ref", "commit", "tree", "mode", "dry_run", "files", "bytes",
-];
-const CHECKOUT: &[&str] = &[
-    "book", "ref", "commit", "tree", "dry_run", "written", "removed", "kept", "bytes",
-];
+const IMPORT: &[&str] = &["book", "ref", "commit", "tree", "mode", "dry_run", "files", "bytes"];
+const CHECKOUT: &[&str] =
+    &["book", "ref", "commit", "tree", "dry_run", "written", "removed", "kept", "bytes"];
 
 /// A user with one book of one version: `guide`.
 fn with_guide() -> User {
@@ -81,10 +76,7 @@ fn commands_of(user: &User) -> Vec<String> {
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let (list, _) = list.split_once("\n\n").unwrap();
     list.lines()
-        .filter_map(|line| {
-            line.strip_prefix("  ")
-                .filter(|line| !line.starts_with(' '))
-        })
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .map(str::to_owned)
@@ -96,14 +88,7 @@ fn a_book_goes_from_a_folder_through_edits_and_branches_back_to_a_folder() {
     let user = with_guide();
     let old = hash("one\ntwo\nthree\n");
     user.write("new.md", "one\n2\nthree\n");
-    user.ok([
-        "put",
-        "guide",
-        "ch1/lesson.md",
-        "new.md",
-        "--expect",
-        &old[..8],
-    ]);
+    user.ok(["put", "guide", "ch1/lesson.md", "new.md", "--expect", &old[..8]]);
     user.ok(["mv", "guide", "ch1", "part1/ch1"]);
     user.ok(["rm", "guide", "cover.png"]);
     user.ok(["branch", "create", "guide@draft"]);
@@ -116,30 +101,18 @@ fn a_book_goes_from_a_folder_through_edits_and_branches_back_to_a_folder() {
         "README.md\npart1/ch1/lesson.md\npart1/ch1/run.sh\nstart\n"
     );
     assert_eq!(user.ok(["cat", "guide@draft", "ch2.md"]), "chapter 2\n");
-    assert_eq!(
-        user.ok(["cat", "guide", "part1/ch1/lesson.md"]),
-        "one\n2\nthree\n"
-    );
+    assert_eq!(user.ok(["cat", "guide", "part1/ch1/lesson.md"]), "one\n2\nthree\n");
     assert_eq!(user.ok(["cat", "guide", "start"]), "ch1/lesson.md");
-    assert_eq!(
-        user.ok(["diff", "guide@tags/v1", "guide@draft"]),
-        "A  ch2.md\n"
-    );
+    assert_eq!(user.ok(["diff", "guide@tags/v1", "guide@draft"]), "A  ch2.md\n");
 
     user.ok(["checkout", "guide@draft", "site"]);
-    assert_eq!(
-        std::fs::read_to_string(user.path("site/ch2.md")).unwrap(),
-        "chapter 2\n"
-    );
+    assert_eq!(std::fs::read_to_string(user.path("site/ch2.md")).unwrap(), "chapter 2\n");
     user.ok(["reset", "guide@main", "guide@main#1"]);
     user.ok(["checkout", "guide", "site"]);
     assert_eq!(snapshot(&user.path("site")), snapshot(&user.path("book")));
 
     let again = user.json(["import", "site", "guide"]);
-    assert_eq!(
-        again["mode"], "unchanged",
-        "what was checked out is what was imported"
-    );
+    assert_eq!(again["mode"], "unchanged", "what was checked out is what was imported");
     for name in ["guide@main", "guide@draft", "guide@tags/v1"] {
         assert_eq!(user.json(["verify-log", name])["ok"], true, "{name}");
     }
@@ -174,18 +147,9 @@ fn books_answers_in_json_also_when_there_are_none() {
     let books = user.json(["books"]);
     assert_keys(&books[0], &["book", "branches", "tags", "commit", "time"]);
     assert!(is_time(&books[0]["time"]), "{books}");
-    let facts = (
-        &books[0]["book"],
-        &books[0]["branches"],
-        &books[0]["tags"],
-        &books[0]["commit"],
-    );
+    let facts = (&books[0]["book"], &books[0]["branches"], &books[0]["tags"], &books[0]["commit"]);
     assert_eq!(facts, (&json!("guide"), &json!(1), &json!(1), &commit));
-    assert!(
-        user.ok(["books"]).contains("1 branch, 1 tag\n"),
-        "{}",
-        user.ok(["books"])
-    );
+    assert!(user.ok(["books"]).contains("1 branch, 1 tag\n"), "{}", user.ok(["books"]));
 }
 
 #[test]
@@ -210,10 +174,7 @@ fn import_answers_in_json() {
 
     let made = user.json(["import", "book", "guide@draft"]);
     assert_keys(&made, IMPORT);
-    assert_keys(
-        &made["files"],
-        &["total", "added", "changed", "removed", "read"],
-    );
+    assert_keys(&made["files"], &["total", "added", "changed", "removed", "read"]);
     assert_keys(&made["bytes"], &["total", "new", "shared"]);
     assert_eq!(made["book"], "guide");
     assert_eq!(made["ref"], "draft");
@@ -251,21 +212,12 @@ fn checkout_answers_in_json_and_lists_paths_on_request() {
     assert_eq!(made["commit"], log[0]["commit"]);
     assert_eq!(made["tree"], log[0]["tree"]);
     assert_eq!(made["dry_run"], false);
-    let counts = (
-        &made["written"],
-        &made["removed"],
-        &made["kept"],
-        &made["bytes"],
-    );
+    let counts = (&made["written"], &made["removed"], &made["kept"], &made["bytes"]);
     assert_eq!(counts, (&json!(5), &json!(0), &json!(0), &json!(52)));
 
     user.ok(["rm", "guide", "cover.png"]);
     let dry = user.json(["checkout", "guide", "site", "--dry-run"]);
-    let keys: Vec<_> = CHECKOUT
-        .iter()
-        .copied()
-        .chain(["written_paths", "removed_paths"])
-        .collect();
+    let keys: Vec<_> = CHECKOUT.iter().copied().chain(["written_paths", "removed_paths"]).collect();
     assert_keys(&dry, &keys);
     assert_eq!(dry["dry_run"], true);
     assert_eq!(dry["written_paths"], json!([]));
@@ -287,16 +239,7 @@ fn status_answers_in_json() {
     let clean = user.json(["status", "site"]);
     assert_keys(
         &clean,
-        &[
-            "book",
-            "ref",
-            "commit",
-            "tree",
-            "path",
-            "interrupted",
-            "clean",
-            "items",
-        ],
+        &["book", "ref", "commit", "tree", "path", "interrupted", "clean", "items"],
     );
     assert_eq!(clean["path"], "ch1");
     assert_eq!(clean["clean"], true);
@@ -336,12 +279,7 @@ fn ls_answers_in_json_with_totals_of_folders() {
         .iter()
         .map(|item| {
             let number = |key: &str| item[key].as_u64().unwrap();
-            (
-                text(item, "path"),
-                text(item, "kind"),
-                number("size"),
-                number("files"),
-            )
+            (text(item, "path"), text(item, "kind"), number("size"), number("files"))
         })
         .collect();
     assert_eq!(
@@ -359,10 +297,7 @@ fn ls_answers_in_json_with_totals_of_folders() {
     assert_eq!(below[1]["kind"], "executable");
     let file = user.json(["ls", "guide", "ch1/lesson.md"]);
     assert_eq!(file, json!([below[0]]));
-    assert_eq!(
-        user.ok(["ls", "guide"]),
-        "README.md\nch1/\ncover.png\nstart\n"
-    );
+    assert_eq!(user.ok(["ls", "guide"]), "README.md\nch1/\ncover.png\nstart\n");
     let long = user.ok(["ls", "guide", "-l"]);
     assert!(long.contains("  ch1/  (2 files)\n"), "{long}");
     assert!(long.contains(&hash("# Guide\n")), "{long}");
@@ -388,19 +323,9 @@ fn edits_answer_in_json_what_happened_to_each_path() {
     assert_eq!(log[0]["message"], "Add a");
     assert_eq!(log[0]["parents"], json!([before]));
 
-    let same = user.json([
-        "put",
-        "guide",
-        "a.md",
-        "a.md",
-        "--expect",
-        &hash("a\n")[..8],
-    ]);
+    let same = user.json(["put", "guide", "a.md", "a.md", "--expect", &hash("a\n")[..8]]);
     assert_eq!(same["changed"], false);
-    assert_eq!(
-        same["commit"], made["commit"],
-        "nothing changed, no version made"
-    );
+    assert_eq!(same["commit"], made["commit"], "nothing changed, no version made");
     assert_eq!(same["results"][0]["outcome"], "unchanged");
     assert_eq!(same["results"][0]["existed"], true);
 
@@ -442,10 +367,7 @@ fn an_edit_leaves_the_executable_bit_and_replaces_a_symlink() {
     user.ok(["put", "guide", "ch1/run.sh", "new", "--expect", &expect]);
     let expect = hash("ch1/lesson.md");
     user.ok(["put", "guide", "start", "new", "--expect", &expect]);
-    assert_eq!(
-        user.json(["ls", "guide", "ch1/run.sh"])[0]["kind"],
-        "executable"
-    );
+    assert_eq!(user.json(["ls", "guide", "ch1/run.sh"])[0]["kind"], "executable");
     assert_eq!(user.json(["ls", "guide", "start"])[0]["kind"], "file");
 }
 
@@ -466,31 +388,13 @@ fn log_answers_in_json_newest_first_and_by_path() {
         let items = log.as_array().unwrap().iter();
         items.map(|item| text(item, "message").to_owned()).collect()
     };
-    assert_eq!(
-        messages(&log),
-        ["Third\n\nWith a body", "Second", "First draft"]
-    );
+    assert_eq!(messages(&log), ["Third\n\nWith a body", "Second", "First draft"]);
     assert_eq!(log[0]["tree"], log[2]["tree"], "the book is as it was");
-    assert_eq!(
-        messages(&user.json(["log", "guide", "x.md"])),
-        ["Third\n\nWith a body", "Second"]
-    );
-    assert_eq!(
-        messages(&user.json(["log", "guide", "ch1/"])),
-        ["First draft"]
-    );
-    assert_eq!(
-        messages(&user.json(["log", "guide", "-n", "1"])),
-        ["Third\n\nWith a body"]
-    );
-    assert_eq!(
-        messages(&user.json(["log", "guide~1"])),
-        ["Second", "First draft"]
-    );
-    assert_eq!(
-        user.json(["log", "guide", "README.md", "-n", "0"]),
-        json!([])
-    );
+    assert_eq!(messages(&user.json(["log", "guide", "x.md"])), ["Third\n\nWith a body", "Second"]);
+    assert_eq!(messages(&user.json(["log", "guide", "ch1/"])), ["First draft"]);
+    assert_eq!(messages(&user.json(["log", "guide", "-n", "1"])), ["Third\n\nWith a body"]);
+    assert_eq!(messages(&user.json(["log", "guide~1"])), ["Second", "First draft"]);
+    assert_eq!(user.json(["log", "guide", "README.md", "-n", "0"]), json!([]));
 }
 
 #[test]
@@ -501,11 +405,7 @@ fn show_answers_in_json_for_every_kind_by_revision_and_by_prefix() {
     assert_keys(&commit, &keys);
     assert_eq!(commit["kind"], "commit");
     let id = text(&commit, "commit");
-    assert_eq!(
-        user.json(["show", &id[..8]]),
-        commit,
-        "by the first 8 digits"
-    );
+    assert_eq!(user.json(["show", &id[..8]]), commit, "by the first 8 digits");
     assert_eq!(user.json(["show", id]), commit, "by all digits");
 
     let tree = user.json(["show", &text(&commit, "tree")[..10]]);
@@ -521,10 +421,7 @@ fn show_answers_in_json_for_every_kind_by_revision_and_by_prefix() {
     );
 
     let blob = user.json(["show", &hash("# Guide\n")[..8]]);
-    assert_eq!(
-        blob,
-        json!({"kind": "blob", "blob": hash("# Guide\n"), "size": 8})
-    );
+    assert_eq!(blob, json!({"kind": "blob", "blob": hash("# Guide\n"), "size": 8}));
 
     assert!(user.ok(["show", "guide"]).starts_with("commit "));
     let said = user.ok(["show", text(&commit, "tree")]);
@@ -575,18 +472,9 @@ fn diff_names_every_change_by_default() {
             }
         }
     }
-    let statuses: Vec<_> = changes
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|change| text(change, "status"))
-        .collect();
-    assert_eq!(
-        statuses,
-        [
-            "renamed", "changed", "changed", "changed", "added", "added", "removed"
-        ]
-    );
+    let statuses: Vec<_> =
+        changes.as_array().unwrap().iter().map(|change| text(change, "status")).collect();
+    assert_eq!(statuses, ["renamed", "changed", "changed", "changed", "added", "added", "removed"]);
     assert_eq!(changes[0]["from"], "README.md");
     assert_eq!(changes[0]["path"], "ch1/README.md");
     assert_eq!(changes[2]["old"]["kind"], "executable");
@@ -599,26 +487,14 @@ fn diff_names_every_change_by_default() {
 fn diff_counts_lines_and_says_what_is_binary() {
     let user = with_differences();
     let said = user.ok(["diff", "guide~1", "guide", "--stat"]);
-    assert!(
-        said.contains("README.md => ch1/README.md | +0 -0\n"),
-        "{said}"
-    );
+    assert!(said.contains("README.md => ch1/README.md | +0 -0\n"), "{said}");
     assert!(said.contains("| +2 -1\n"), "{said}");
     assert!(said.contains("| binary, 7 -> 6 bytes\n"), "{said}");
-    assert!(
-        said.ends_with(" 7 files differ, 3 lines added, 2 removed\n"),
-        "{said}"
-    );
+    assert!(said.ends_with(" 7 files differ, 3 lines added, 2 removed\n"), "{said}");
     let one = user.ok(["diff", "guide~1", "guide", "ch1/lesson.md", "--stat"]);
-    assert!(
-        one.ends_with(" 1 file differs, 2 lines added, 1 removed\n"),
-        "{one}"
-    );
+    assert!(one.ends_with(" 1 file differs, 2 lines added, 1 removed\n"), "{one}");
     let changes = user.json(["diff", "guide~1", "guide", "--stat"]);
-    assert_keys(
-        &changes[1],
-        &["path", "status", "from", "old", "new", "lines"],
-    );
+    assert_keys(&changes[1], &["path", "status", "from", "old", "new", "lines"]);
     assert_eq!(changes[1]["lines"], json!({"added": 2, "removed": 1}));
     assert_keys(&changes[3], &["path", "status", "from", "old", "new"]);
 }
@@ -631,10 +507,7 @@ fn diff_is_limited_to_a_folder_or_file() {
         "A  ch1/README.md\nM  ch1/lesson.md\nM  ch1/run.sh\n",
         "what came from outside is new here"
     );
-    assert_eq!(
-        user.ok(["diff", "guide~1", "guide", "cover.png"]),
-        "M  cover.png\n"
-    );
+    assert_eq!(user.ok(["diff", "guide~1", "guide", "cover.png"]), "M  cover.png\n");
     let said = user.fails(1, ["diff", "guide~1", "guide", "nowhere"]);
     assert!(said.contains("nowhere"), "{said}");
 }
@@ -657,16 +530,9 @@ fn diff_writes_patches() {
         assert!(patch.contains(part), "{part}\nis not in\n{patch}");
     }
     let changes = user.json(["diff", "guide~1", "guide", "--patch"]);
-    assert_keys(
-        &changes[1],
-        &["path", "status", "from", "old", "new", "lines", "patch"],
-    );
-    let all: String = changes
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|change| text(change, "patch"))
-        .collect();
+    assert_keys(&changes[1], &["path", "status", "from", "old", "new", "lines", "patch"]);
+    let all: String =
+        changes.as_array().unwrap().iter().map(|change| text(change, "patch")).collect();
     assert_eq!(all, patch);
 }
 
@@ -717,11 +583,8 @@ fn git_applies_the_patch_of_any_two_versions_without_changed_binary_files() {
             user.write("book/empty", "not any more\n");
             user.write("book/new empty", "");
             user.write("book/sp ace/a b.md", "a\nB\n");
-            std::fs::rename(
-                user.path("book/sp ace/old b.md"),
-                user.path("book/sp ace/new b.md"),
-            )
-            .unwrap();
+            std::fs::rename(user.path("book/sp ace/old b.md"), user.path("book/sp ace/new b.md"))
+                .unwrap();
             std::fs::create_dir(user.path("book/art")).unwrap();
             std::fs::rename(user.path("book/moved.bin"), user.path("book/art/moved.bin")).unwrap();
             user.write("book/日本語.md", "一\n三\n");
@@ -744,10 +607,7 @@ fn git_applies_the_patch_of_any_two_versions_without_changed_binary_files() {
         user.ok(["import", "book", "guide"]);
     }
     for (old, new) in [("guide~1", "guide"), ("guide", "guide~1")] {
-        let (from, to) = (
-            user.path(&format!("{old}-from")),
-            user.path(&format!("{new}-to")),
-        );
+        let (from, to) = (user.path(&format!("{old}-from")), user.path(&format!("{new}-to")));
         for (revision, folder) in [(old, &from), (new, &to)] {
             let folder = folder.to_str().unwrap();
             user.ok(["checkout", revision, folder, "--no-index"]);
@@ -808,24 +668,15 @@ fn branches_are_listed_created_deleted_and_restored() {
         refs.map(|found| text(found, "ref").to_owned()).collect()
     };
     assert_eq!(names(&list), ["main", "old", "users/ada"]);
-    assert_eq!(
-        names(&user.json(["branch", "list", "guide", "users/*"])),
-        ["users/ada"]
-    );
-    assert_eq!(
-        user.json(["branch", "list", "guide", "nobody/*"]),
-        json!([])
-    );
+    assert_eq!(names(&user.json(["branch", "list", "guide", "users/*"])), ["users/ada"]);
+    assert_eq!(user.json(["branch", "list", "guide", "nobody/*"]), json!([]));
 
     let deleted = user.json(["branch", "delete", "guide@old"]);
     assert_keys(&deleted, ENTRY);
     assert_eq!(deleted["target"], Value::Null);
     assert_eq!(deleted["operation"], "delete");
     assert_eq!(deleted["previous"], from["id"]);
-    assert_eq!(
-        names(&user.json(["branch", "list", "guide"])),
-        ["main", "users/ada"]
-    );
+    assert_eq!(names(&user.json(["branch", "list", "guide"])), ["main", "users/ada"]);
     let restored = user.json(["branch", "restore", "guide@old"]);
     assert_keys(&restored, ENTRY);
     assert_eq!(restored["operation"], "restore");
@@ -866,17 +717,9 @@ fn reset_is_one_more_entry_of_a_log_that_keeps_everything() {
     assert_eq!(log[0]["target"], log[2]["target"]);
     assert_eq!(log[0]["previous"], log[1]["id"]);
     assert_eq!(log[2]["previous"], Value::Null);
-    let operations: Vec<_> = log
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|e| text(e, "operation"))
-        .collect();
+    let operations: Vec<_> = log.as_array().unwrap().iter().map(|e| text(e, "operation")).collect();
     assert_eq!(operations, ["reset", "put", "import"]);
-    assert_eq!(
-        user.json(["reflog", "guide@main", "-n", "1"]),
-        json!([reset])
-    );
+    assert_eq!(user.json(["reflog", "guide@main", "-n", "1"]), json!([reset]));
     let again = user.json(["reset", "guide@main", "guide"]);
     assert_eq!(again, reset, "it points there already: nothing is written");
 }
@@ -902,10 +745,7 @@ fn verify_log_answers_in_json() {
     assert_eq!(report["faults"], json!([]));
     let log = user.json(["reflog", "guide@main"]);
     assert_eq!(report["head"], log[0]["id"]);
-    assert_eq!(
-        user.ok(["verify-log", "guide@main"]),
-        "guide@main: 1 entry, all in order\n"
-    );
+    assert_eq!(user.ok(["verify-log", "guide@main"]), "guide@main: 1 entry, all in order\n");
 }
 
 #[test]
@@ -937,11 +777,7 @@ fn the_help_of_every_command_has_examples() {
             "{command}: {help}"
         );
     }
-    assert_eq!(
-        snapshot(&user.path("")),
-        [],
-        "asking for help makes nothing"
-    );
+    assert_eq!(snapshot(&user.path("")), [], "asking for help makes nothing");
 }
 
 #[test]
@@ -963,21 +799,11 @@ fn data_goes_to_standard_output_and_talk_to_standard_error() {
     }
     let empty = User::new();
     let quiet = empty.run(["books", "--quiet"]);
-    assert_eq!(
-        (quiet.code(), quiet.stdout(), quiet.stderr()),
-        (0, String::new(), String::new())
-    );
+    assert_eq!((quiet.code(), quiet.stdout(), quiet.stderr()), (0, String::new(), String::new()));
     let quiet = user.run(["--quiet", "ls", "guide"]);
-    assert_eq!(
-        quiet.stdout(),
-        user.ok(["ls", "guide"]),
-        "an answer is an answer"
-    );
+    assert_eq!(quiet.stdout(), user.ok(["ls", "guide"]), "an answer is an answer");
     let error = user.run(["ls", "nobody", "--quiet"]);
-    assert!(
-        error.stderr().starts_with("error: "),
-        "errors are never silenced"
-    );
+    assert!(error.stderr().starts_with("error: "), "errors are never silenced");
 }
 
 #[test]
@@ -1003,9 +829,7 @@ fn revisions_name_refs_ancestors_positions_and_ids() {
     user.ok(["reset", "guide@main", "guide#1"]);
     let log = user.json(["reflog", "guide@main"]);
     let ids: Vec<_> = (1..=3).map(|nth| text(&log[nth], "target")).collect();
-    let [third, second, first] = ids[..] else {
-        panic!("{log}")
-    };
+    let [third, second, first] = ids[..] else { panic!("{log}") };
     let of = |revision: &str| text(&user.json(["show", revision]), "commit").to_owned();
     for (revision, commit) in [
         ("guide", first),
@@ -1123,10 +947,7 @@ fn answers_and_hints_say_where_things_went_and_what_to_do() {
     assert!(said.ends_with(": nothing changed\n"), "{said}");
     user.write("site/README.md", "mine\n");
     let said = user.fails(3, ["checkout", "guide", "site"]);
-    assert!(
-        said.contains("hint: ") && said.contains("--force --dry-run"),
-        "{said}"
-    );
+    assert!(said.contains("hint: ") && said.contains("--force --dry-run"), "{said}");
 }
 
 #[test]

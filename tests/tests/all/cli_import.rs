@@ -32,9 +32,8 @@ fn write_everything(user: &User, folder: &str) {
     file("bom.md", b"\xef\xbb\xbftext\n");
     file("latin1.txt", b"caf\xe9\n");
     file("zeros.bin", &vec![0; 70_000]);
-    let noise: Vec<u8> = (0..3_000_000_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect();
+    let noise: Vec<u8> =
+        (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     file("noise.bin", &noise);
     // Larger than what is held in memory whole.
     file("large.bin", &noise.repeat(2));
@@ -69,10 +68,7 @@ fn invariant_faithful_a_checkout_of_an_import_equals_the_folder() {
     assert_eq!(before.iter().filter(|(_, is)| is != "folder").count(), 24);
 
     let again = user.json(["import", "site", "guide"]);
-    assert_eq!(
-        again["mode"], "unchanged",
-        "and an import of the checkout equals the book"
-    );
+    assert_eq!(again["mode"], "unchanged", "and an import of the checkout equals the book");
 }
 
 #[test]
@@ -102,10 +98,7 @@ fn a_blob_id_is_the_blake3_of_the_file_and_its_bytes_are_kept_raw() {
     for item in user.json(["ls", "guide", "-R"]).as_array().unwrap() {
         let path = user.path("book").join(text(item, "path"));
         let content = if item["kind"] == "symlink" {
-            path.read_link()
-                .unwrap()
-                .into_os_string()
-                .into_encoded_bytes()
+            path.read_link().unwrap().into_os_string().into_encoded_bytes()
         } else {
             std::fs::read(path).unwrap()
         };
@@ -135,17 +128,11 @@ fn empty_folders_git_and_cas_are_left_out() {
 #[test]
 fn casignore_files_leave_out_what_they_say_and_the_deepest_wins() {
     let user = User::new();
-    user.write(
-        "book/.casignore",
-        "# drafts\n*.draft\n/build/\nnotes/*\n!notes/keep.md\nsecret\n",
-    );
+    user.write("book/.casignore", "# drafts\n*.draft\n/build/\nnotes/*\n!notes/keep.md\nsecret\n");
     user.write("book/a.md", "a\n");
     user.write("book/a.draft", "x");
     user.write("book/build/out.html", "x");
-    user.write(
-        "book/ch1/build/kept.md",
-        "only the build at the root is left out",
-    );
+    user.write("book/ch1/build/kept.md", "only the build at the root is left out");
     user.write("book/ch1/.casignore", "!wanted.draft\n*.tmp\n");
     user.write("book/ch1/wanted.draft", "kept by the deeper file");
     user.write("book/ch1/other.draft", "x");
@@ -186,14 +173,7 @@ fn what_is_left_out_is_not_checked_either() {
 #[test]
 fn exclude_leaves_out_at_every_depth_and_may_be_repeated() {
     let user = User::new();
-    for name in [
-        "a.md",
-        "a.tmp",
-        "sub/b.tmp",
-        "sub/b.md",
-        "out/c.md",
-        "sub/out/d.md",
-    ] {
+    for name in ["a.md", "a.tmp", "sub/b.tmp", "sub/b.md", "out/c.md", "sub/out/d.md"] {
         user.write(&format!("book/{name}"), name);
     }
     let args = ["import", "book", "guide", "--exclude", "*.tmp"];
@@ -269,10 +249,7 @@ fn equal_files_are_stored_once_and_counted_as_new_once() {
         user.write(&format!("book/{nth}.md"), "all the same\n");
     }
     let made = user.json(["import", "book", "guide"]);
-    assert_eq!(
-        made["bytes"],
-        json!({"total": 780, "new": 13, "shared": 767})
-    );
+    assert_eq!(made["bytes"], json!({"total": 780, "new": 13, "shared": 767}));
 }
 
 #[test]
@@ -289,17 +266,8 @@ fn an_unchanged_folder_is_not_read_and_nothing_is_written() {
         assert_eq!(again["bytes"]["new"], 0);
         assert_eq!(store_of(&user), before);
     }
-    assert_eq!(
-        user.json(["reflog", "guide@main"])
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
-    assert!(
-        user.ok(["import", "book", "guide"])
-            .starts_with("guide@main unchanged at ")
-    );
+    assert_eq!(user.json(["reflog", "guide@main"]).as_array().unwrap().len(), 1);
+    assert!(user.ok(["import", "book", "guide"]).starts_with("guide@main unchanged at "));
 }
 
 #[test]
@@ -314,12 +282,8 @@ fn an_unchanged_folder_without_its_index_is_read_and_nothing_is_written() {
     assert_eq!(again["files"]["read"], again["files"]["total"]);
     assert_eq!(store_of(&user), before);
     // A damaged index is no index.
-    let index = std::fs::read_dir(user.path(".cache/cas/import"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
+    let index =
+        std::fs::read_dir(user.path(".cache/cas/import")).unwrap().next().unwrap().unwrap().path();
     let bytes = std::fs::read(&index).unwrap();
     std::fs::write(&index, &bytes[..bytes.len() / 2]).unwrap();
     let again = user.json(["import", "book", "guide"]);
@@ -347,8 +311,7 @@ fn an_edit_that_keeps_the_size_and_puts_the_time_back_is_noticed() {
     let modified = path.metadata().unwrap().modified().unwrap();
     std::fs::write(&path, "after!\n").unwrap();
     let file = std::fs::File::options().write(true).open(&path).unwrap();
-    file.set_times(std::fs::FileTimes::new().set_modified(modified))
-        .unwrap();
+    file.set_times(std::fs::FileTimes::new().set_modified(modified)).unwrap();
     drop(file);
     let meta = path.metadata().unwrap();
     assert_eq!((meta.len(), meta.modified().unwrap()), (7, modified));
@@ -368,10 +331,7 @@ fn a_changed_mode_or_kind_is_a_changed_file() {
     let next = user.json(["import", "book", "guide"]);
     assert_eq!(next["files"]["changed"], 1);
     assert_eq!(next["bytes"]["new"], 0);
-    assert_eq!(
-        user.json(["ls", "guide", "run.sh"])[0]["kind"],
-        "executable"
-    );
+    assert_eq!(user.json(["ls", "guide", "run.sh"])[0]["kind"], "executable");
     std::fs::remove_file(user.path("book/link")).unwrap();
     symlink("a.md", user.path("book/link")).unwrap();
     let next = user.json(["import", "book", "guide"]);
@@ -380,10 +340,7 @@ fn a_changed_mode_or_kind_is_a_changed_file() {
     set_mode(&run, 0o600);
     set_mode(&user.path("book/a.md"), 0o640);
     let next = user.json(["import", "book", "guide"]);
-    assert_eq!(
-        next["files"]["changed"], 1,
-        "of all permissions only whether it can be run counts"
-    );
+    assert_eq!(next["files"]["changed"], 1, "of all permissions only whether it can be run counts");
 }
 
 #[test]
@@ -396,11 +353,7 @@ fn what_is_gone_from_the_folder_goes_from_the_book() {
     let next = user.json(["import", "book", "guide"]);
     assert_eq!(next["files"]["removed"], 1);
     assert_eq!(user.ok(["ls", "guide"]), "a.md\n");
-    assert_eq!(
-        user.ok(["cat", "guide~1", "sub/b.md"]),
-        "b\n",
-        "the version before has it still"
-    );
+    assert_eq!(user.ok(["cat", "guide~1", "sub/b.md"]), "b\n", "the version before has it still");
 }
 
 #[test]
@@ -415,10 +368,7 @@ fn a_folder_without_files_does_not_empty_a_branch_by_accident() {
         let said = user.fails(1, ["import", "book", "guide"].into_iter().chain(dry_run));
         assert!(said.contains("book has no files"), "{said}");
         assert!(said.contains("the branch has 1 file\n"), "{said}");
-        assert!(
-            said.contains("hint: ") && said.contains("--allow-empty"),
-            "{said}"
-        );
+        assert!(said.contains("hint: ") && said.contains("--allow-empty"), "{said}");
     }
     assert_eq!(store_of(&user), before);
     let emptied = user.json(["import", "book", "guide", "--allow-empty"]);

@@ -22,10 +22,7 @@ fn write_book(user: &User, version: u64) {
 /// whole command takes. Says whether it ended by itself before.
 fn killed(user: &User, args: &[&str], nth: u64) -> bool {
     let mut command = user.command(args);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("the binary runs");
     // A sequence that spreads evenly over 0 to 40 ms and hits no moment twice.
     sleep(Duration::from_micros((nth * 24_695) % 40_000));
@@ -54,31 +51,19 @@ fn invariant_certain_killed_imports_lose_nothing_acknowledged() {
             interrupted += 1;
         }
         let after = commits(&user);
-        assert!(
-            after.ends_with(&before),
-            "whatever was acknowledged is still there"
-        );
-        assert!(
-            after.len() <= before.len() + 1,
-            "at most one version was made"
-        );
+        assert!(after.ends_with(&before), "whatever was acknowledged is still there");
+        assert!(after.len() <= before.len() + 1, "at most one version was made");
         assert_eq!(user.json(["verify-log", "guide@main"])["ok"], true);
         // What the branch points at is complete, and the next import completes.
         user.ok(["checkout", "guide", "complete"]);
         user.ok(["import", "book", "guide"]);
         user.ok(["checkout", "guide", "complete"]);
-        assert_eq!(
-            snapshot(&user.path("book")),
-            snapshot(&user.path("complete"))
-        );
+        assert_eq!(snapshot(&user.path("book")), snapshot(&user.path("complete")));
     }
     eprintln!("killed imports: {interrupted} interrupted, {finished} finished before");
     assert!(interrupted > 0, "at least some were interrupted");
     let left = std::fs::read_dir(user.store().join("tmp")).map_or(0, Iterator::count);
-    assert!(
-        left <= 1,
-        "leftovers are removed by those who come after: {left}"
-    );
+    assert!(left <= 1, "leftovers are removed by those who come after: {left}");
 }
 
 #[test]
@@ -115,20 +100,10 @@ fn invariant_faithful_killed_checkouts_are_gone_on_with() {
         // Two interrupted checkouts of different versions in a row, then one that ends.
         interrupted += u32::from(!killed(&user, &["checkout", "guide", "out"], nth));
         interrupted += u32::from(!killed(&user, &["checkout", "guide@old", "out"], nth + 13));
-        let (revision, wanted) = if nth % 2 == 0 {
-            ("guide", &new)
-        } else {
-            ("guide@old", &old)
-        };
+        let (revision, wanted) = if nth % 2 == 0 { ("guide", &new) } else { ("guide@old", &old) };
         user.ok(["checkout", revision, "out"]);
         assert_eq!(snapshot(&user.path("out")), *wanted, "after kill {nth}");
-        assert_eq!(
-            user.json(["status", "out"])["items"]
-                .as_array()
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(user.json(["status", "out"])["items"].as_array().unwrap().len(), 1);
     }
     eprintln!("killed checkouts: {interrupted} interrupted");
     assert!(interrupted > 0, "at least some were interrupted");

@@ -8,9 +8,7 @@ use cas_tests::cli::User;
 
 /// How large the large file is, in bytes. `CAS_TEST_BIG_BYTES` makes it larger.
 fn big_bytes() -> u64 {
-    let given = std::env::var("CAS_TEST_BIG_BYTES")
-        .ok()
-        .and_then(|text| text.parse().ok());
+    let given = std::env::var("CAS_TEST_BIG_BYTES").ok().and_then(|text| text.parse().ok());
     given.unwrap_or(200 * 1024 * 1024)
 }
 
@@ -22,9 +20,7 @@ fn write_big(path: &std::path::Path, size: u64) {
     let mut file = File::create(path).unwrap();
     let mut piece = vec![0_u8; 1024 * 1024];
     for nth in 0..size.div_ceil(piece.len() as u64) {
-        let mut output = blake3::Hasher::new()
-            .update(&nth.to_le_bytes())
-            .finalize_xof();
+        let mut output = blake3::Hasher::new().update(&nth.to_le_bytes()).finalize_xof();
         output.fill(&mut piece);
         file.write_all(&piece).unwrap();
     }
@@ -33,12 +29,7 @@ fn write_big(path: &std::path::Path, size: u64) {
 
 /// Runs a command and returns the most memory that it took, in KiB.
 fn peak_kib(user: &User, args: &[&str]) -> u64 {
-    let mut child = user
-        .command(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = user.command(args).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     // The peak is kept by the system until the process is waited for.
@@ -68,33 +59,16 @@ fn large_files_take_little_memory() {
     let size = big_bytes();
     let big = user.path("book/video.bin");
     write_big(&big, size);
-    for args in [
-        &["import", "book", "guide"][..],
-        &["checkout", "guide", "out"],
-    ] {
+    for args in [&["import", "book", "guide"][..], &["checkout", "guide", "out"]] {
         let peak = peak_kib(&user, args);
-        eprintln!(
-            "{} of {size} bytes: at most {} MiB of memory",
-            args[0],
-            peak / 1024
-        );
+        eprintln!("{} of {size} bytes: at most {} MiB of memory", args[0], peak / 1024);
         assert!(peak > 0 && peak < MEMORY_KIB, "{args:?} took {peak} KiB");
     }
     let mut hasher = blake3::Hasher::new();
-    std::io::copy(
-        &mut File::open(user.path("out/video.bin")).unwrap(),
-        &mut hasher,
-    )
-    .unwrap();
-    let id = user.json(["ls", "guide"])[0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    std::io::copy(&mut File::open(user.path("out/video.bin")).unwrap(), &mut hasher).unwrap();
+    let id = user.json(["ls", "guide"])[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(hasher.finalize().to_hex().as_str(), id);
-    assert_eq!(
-        std::fs::metadata(user.path("out/video.bin")).unwrap().len(),
-        size
-    );
+    assert_eq!(std::fs::metadata(user.path("out/video.bin")).unwrap().len(), size);
 }
 
 /// A small file system of its own, while it lives; `None` if this user may not make one.
@@ -104,14 +78,9 @@ impl<'a> SmallDisk<'a> {
     fn mount(path: &'a std::path::Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(path).unwrap();
         let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(path);
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(path);
         mount.stderr(Stdio::null());
-        mount
-            .status()
-            .is_ok_and(|status| status.success())
-            .then_some(Self(path))
+        mount.status().is_ok_and(|status| status.success()).then_some(Self(path))
     }
 }
 

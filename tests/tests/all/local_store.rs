@@ -84,13 +84,8 @@ async fn leftovers_of_a_dead_process_are_removed_by_the_next_writer() {
 async fn files_of_a_living_process_are_left_alone() {
     let folder = Folder::new();
     let session = folder.store.session().await.unwrap();
-    let (id, _) = session
-        .put_blob(Bytes::from_static(b"living"))
-        .await
-        .unwrap();
-    let [living] = &folder.unfinished()[..] else {
-        panic!("one process writes")
-    };
+    let (id, _) = session.put_blob(Bytes::from_static(b"living")).await.unwrap();
+    let [living] = &folder.unfinished()[..] else { panic!("one process writes") };
     let other = LocalStore::open(folder.home.path()).unwrap();
     put(&store_of(&other), b"another process's").await;
     assert!(living.exists());
@@ -109,10 +104,7 @@ async fn files_of_a_living_process_are_left_alone() {
 async fn nothing_is_under_a_key_before_it_is_published() {
     let folder = Folder::new();
     let session = folder.store.session().await.unwrap();
-    let (small, _) = session
-        .put_blob(Bytes::from_static(b"small"))
-        .await
-        .unwrap();
+    let (small, _) = session.put_blob(Bytes::from_static(b"small")).await.unwrap();
     let (tree, _) = session.put_tree(&Tree::default()).await.unwrap();
     for (kind, id) in [(Kind::Blob, small.hash()), (Kind::Tree, tree.hash())] {
         assert_eq!(folder.store.size(kind, id).await.unwrap(), None);
@@ -123,25 +115,17 @@ async fn nothing_is_under_a_key_before_it_is_published() {
     assert_eq!(folder.store.get_tree(&tree).await.unwrap(), Tree::default());
     // What is never published never appears, and takes no space.
     let dropped = folder.store.session().await.unwrap();
-    let (id, _) = dropped
-        .put_blob(Bytes::from_static(b"dropped"))
-        .await
-        .unwrap();
+    let (id, _) = dropped.put_blob(Bytes::from_static(b"dropped")).await.unwrap();
     drop(dropped);
     assert!(!folder.blob(id).exists());
-    let [own] = &folder.unfinished()[..] else {
-        panic!("one process writes")
-    };
+    let [own] = &folder.unfinished()[..] else { panic!("one process writes") };
     assert_eq!(fs::read_dir(own).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn two_sessions_may_publish_the_same_object() {
     let folder = Folder::new();
-    let (one, two) = (
-        folder.store.session().await.unwrap(),
-        folder.store.session().await.unwrap(),
-    );
+    let (one, two) = (folder.store.session().await.unwrap(), folder.store.session().await.unwrap());
     let bytes = Bytes::from_static(b"same");
     let (id, new) = one.put_blob(bytes.clone()).await.unwrap();
     assert!(new);
@@ -179,10 +163,7 @@ async fn truncated_and_flipped_objects_are_damaged_and_named() {
     let (tree, _) = session.put_tree(&Tree::default()).await.unwrap();
     let commit = session.put_commit(&commit_of(tree)).await.unwrap();
     session.publish().await.unwrap();
-    let blobs = [
-        put(&folder.store, b"small").await,
-        put(&folder.store, &large).await,
-    ];
+    let blobs = [put(&folder.store, b"small").await, put(&folder.store, &large).await];
     let objects = [
         (Kind::Blob, *blobs[0].hash()),
         (Kind::Blob, *blobs[1].hash()),
@@ -250,21 +231,10 @@ async fn an_altered_ref_entry_is_damaged() {
         let mut flipped = good.clone();
         flipped[40] ^= 1;
         let neighbour = fs::read(slot(seq % 3 + 1)).unwrap();
-        for bad in [
-            flipped,
-            good[..good.len() - 1].to_vec(),
-            Vec::new(),
-            neighbour,
-        ] {
+        for bad in [flipped, good[..good.len() - 1].to_vec(), Vec::new(), neighbour] {
             overwrite(&slot(seq), &bad);
-            let error = refs
-                .entry(&book(), &RefName::main(), seq)
-                .await
-                .unwrap_err();
-            assert!(
-                matches!(error, RefError::Damaged { seq: s, .. } if s == seq),
-                "{error}"
-            );
+            let error = refs.entry(&book(), &RefName::main(), seq).await.unwrap_err();
+            assert!(matches!(error, RefError::Damaged { seq: s, .. } if s == seq), "{error}");
             assert_eq!(error.kind(), ErrorKind::Corrupt);
             let head = refs.head(&book(), &RefName::main()).await;
             assert_eq!(head.is_err(), seq == 3, "only the newest is the ref");
@@ -306,17 +276,9 @@ async fn lists_in_the_order_of_bytes() {
     written.sort_by(|a, b| a.as_ref().as_bytes().cmp(b.as_ref().as_bytes()));
     let list = async |store: &dyn ObjectStore, prefix: Option<&Key>, offset: &Key| -> Vec<Key> {
         let list = store.list_with_offset(prefix, offset);
-        list.map_ok(|meta| meta.location)
-            .try_collect()
-            .await
-            .unwrap()
+        list.map_ok(|meta| meta.location).try_collect().await.unwrap()
     };
-    let all: Vec<_> = folder
-        .local
-        .list(None)
-        .map_ok(|meta| meta.location)
-        .collect()
-        .await;
+    let all: Vec<_> = folder.local.list(None).map_ok(|meta| meta.location).collect().await;
     let all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
     assert_eq!(all, written);
     for prefix in [None, Some("b"), Some("a.b"), Some("a"), Some("absent")] {
@@ -342,9 +304,7 @@ async fn the_folder_of_unfinished_files_holds_no_keys() {
     for key in ["tmp", "tmp/half", "tmp/a/b"] {
         let key = Key::from(key);
         unsupported(store.put(&key, "x".into()).await.unwrap_err());
-        let create = store
-            .put_opts(&key, "x".into(), PutMode::Create.into())
-            .await;
+        let create = store.put_opts(&key, "x".into(), PutMode::Create.into()).await;
         unsupported(create.unwrap_err());
         unsupported(store.put_multipart(&key).await.unwrap_err());
         unsupported(store.copy(&real, &key).await.unwrap_err());
@@ -408,10 +368,7 @@ async fn a_read_only_folder_is_read_and_refuses_writes_as_permission_denied() {
     let head = store.refs().head(&book(), &RefName::main()).await.unwrap();
     assert_eq!(head.unwrap().entry.target, Some(commit));
     let session = store.session().await.unwrap();
-    let error = session
-        .put_blob(Bytes::from_static(b"new"))
-        .await
-        .unwrap_err();
+    let error = session.put_blob(Bytes::from_static(b"new")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     let error = store.refs().update(&update(None, 2)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
@@ -430,9 +387,7 @@ fn writers_that_start_at_once_leave_each_other_alone() {
     let folder = Folder::new();
     let barrier = Barrier::new(WRITERS);
     let run = |writer: usize| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut failed = Vec::new();
         for round in 0..ROUNDS {
             barrier.wait();
@@ -448,10 +403,7 @@ fn writers_that_start_at_once_leave_each_other_alone() {
     let failed: Vec<String> = std::thread::scope(|scope| {
         let run = &run;
         let threads: Vec<_> = (0..WRITERS).map(|n| scope.spawn(move || run(n))).collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(failed, [""; 0]);
 }
@@ -462,17 +414,12 @@ fn of_sixteen_racing_puts_one_wins_every_time() {
     const ROUNDS: usize = 50;
     let folder = Folder::new();
     // Two handles of one folder, as two processes have.
-    let handles = [
-        folder.local.clone(),
-        LocalStore::open(folder.home.path()).unwrap(),
-    ];
+    let handles = [folder.local.clone(), LocalStore::open(folder.home.path()).unwrap()];
     let barrier = Barrier::new(WRITERS);
     let key = |round: usize| Key::from(format!("race/{}/{round}", round % 3));
     let run = |writer: usize| -> Vec<bool> {
         let store = &handles[writer % 2];
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let rounds = (0..ROUNDS).map(|round| {
             barrier.wait();
             let payload = format!("writer {writer}").into();
@@ -489,10 +436,7 @@ fn of_sixteen_racing_puts_one_wins_every_time() {
     let won: Vec<Vec<bool>> = std::thread::scope(|scope| {
         let run = &run;
         let threads: Vec<_> = (0..WRITERS).map(|n| scope.spawn(move || run(n))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     for round in 0..ROUNDS {
         let winners: Vec<_> = won.iter().map(|rounds| rounds[round]).collect();

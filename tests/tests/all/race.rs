@@ -10,19 +10,13 @@ const WRITERS: usize = 32;
 fn at_once(user: &User, commands: Vec<Vec<String>>) -> Vec<(i32, String)> {
     let spawn = |args| {
         let mut command = user.command(args);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("the binary runs")
     };
     let children: Vec<_> = commands.into_iter().map(spawn).collect();
     let wait = |child: std::process::Child| {
         let output = child.wait_with_output().expect("the binary ends");
-        (
-            output.status.code().unwrap_or(-1),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        )
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     children.into_iter().map(wait).collect()
 }
@@ -36,10 +30,7 @@ fn invariant_no_lost_update_of_32_processes_on_one_branch() {
     let user = User::new();
     user.write("book/shared.md", "as it was\n");
     user.ok(["import", "book", "guide"]);
-    let seen = user.json(["ls", "guide", "shared.md"])[0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let seen = user.json(["ls", "guide", "shared.md"])[0]["id"].as_str().unwrap().to_owned();
     let commands = (0..WRITERS).map(|n| {
         let file = user.write(&format!("new-{n}.md"), format!("written by {n}\n"));
         let file = file.to_str().unwrap();
@@ -51,20 +42,11 @@ fn invariant_no_lost_update_of_32_processes_on_one_branch() {
     });
     let ended = at_once(&user, commands.collect());
 
-    let winners: Vec<_> = (0..WRITERS)
-        .filter(|n| n % 2 == 0 && ended[*n].0 == 0)
-        .collect();
-    assert_eq!(
-        winners.len(),
-        1,
-        "exactly one of those that expect the same wins: {ended:?}"
-    );
+    let winners: Vec<_> = (0..WRITERS).filter(|n| n % 2 == 0 && ended[*n].0 == 0).collect();
+    assert_eq!(winners.len(), 1, "exactly one of those that expect the same wins: {ended:?}");
     let winner = format!("written by {}\n", winners[0]);
     assert_eq!(user.ok(["cat", "guide", "shared.md"]), winner);
-    let current = user.json(["ls", "guide", "shared.md"])[0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let current = user.json(["ls", "guide", "shared.md"])[0]["id"].as_str().unwrap().to_owned();
     for (n, (code, stderr)) in ended.iter().enumerate() {
         if n % 2 == 1 {
             assert_eq!(*code, 0, "writers of other files all land: {stderr}");
@@ -74,19 +56,12 @@ fn invariant_no_lost_update_of_32_processes_on_one_branch() {
             );
         } else if n != winners[0] {
             assert_eq!(*code, 3, "the others are told of the conflict: {stderr}");
-            assert!(
-                stderr.contains(&current),
-                "... and what is there now: {stderr}"
-            );
+            assert!(stderr.contains(&current), "... and what is there now: {stderr}");
         }
     }
     let entries = 1 + 1 + WRITERS / 2;
     let log = user.json(["reflog", "guide@main"]);
-    assert_eq!(
-        log.as_array().unwrap().len(),
-        entries,
-        "one entry for each change that landed"
-    );
+    assert_eq!(log.as_array().unwrap().len(), entries, "one entry for each change that landed");
     let verified = user.json(["verify-log", "guide@main"]);
     assert_eq!(
         (verified["ok"].as_bool(), verified["entries"].as_u64()),
@@ -101,23 +76,9 @@ fn one_of_many_processes_creates_a_branch() {
     user.ok(["import", "book", "guide"]);
     let commands = (0..8).map(|_| args(&["branch", "create", "guide@users/ada"]));
     let ended = at_once(&user, commands.collect());
-    assert_eq!(
-        ended.iter().filter(|(code, _)| *code == 0).count(),
-        1,
-        "{ended:?}"
-    );
-    assert_eq!(
-        ended.iter().filter(|(code, _)| *code == 3).count(),
-        7,
-        "{ended:?}"
-    );
-    assert_eq!(
-        user.json(["reflog", "guide@users/ada"])
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(ended.iter().filter(|(code, _)| *code == 0).count(), 1, "{ended:?}");
+    assert_eq!(ended.iter().filter(|(code, _)| *code == 3).count(), 7, "{ended:?}");
+    assert_eq!(user.json(["reflog", "guide@users/ada"]).as_array().unwrap().len(), 1);
 }
 
 #[test]

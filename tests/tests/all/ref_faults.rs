@@ -73,13 +73,9 @@ async fn invariant_certain_a_repeated_edit_is_answered_as_the_first_time() {
             let before = world.log(&user()).await;
             for (n, step) in [(1, &steps[1]), (2, &steps[2])] {
                 let request = step.request.clone().unwrap();
-                let again = world
-                    .plain
-                    .edit(&request, Operation::put(), &script_edits(n))
-                    .await;
-                let landed = before
-                    .iter()
-                    .find(|entry| entry.entry.request_id == request.request_id);
+                let again = world.plain.edit(&request, Operation::put(), &script_edits(n)).await;
+                let landed =
+                    before.iter().find(|entry| entry.entry.request_id == request.request_id);
                 if let Some(landed) = landed {
                     let again = again.expect(&context);
                     assert_eq!(Some(again.commit), landed.entry.target, "{context}");
@@ -139,12 +135,7 @@ async fn invariant_immutable_no_failure_changes_what_was_written() {
 async fn invariant_closed_and_certain_an_import_that_fails_at_any_call() {
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(home.path().join("part/deep")).unwrap();
-    for file in [
-        "index.md",
-        "part/one.md",
-        "part/two.md",
-        "part/deep/three.md",
-    ] {
+    for file in ["index.md", "part/one.md", "part/two.md", "part/deep/three.md"] {
         std::fs::write(home.path().join(file), file).unwrap();
     }
     let (main, options) = (RefName::main(), ImportOptions::default());
@@ -247,10 +238,8 @@ async fn invariant_certain_repeated_updates_are_done_once_after_two_failures() {
             for distance in 1..=3 {
                 for n in 1.. {
                     let world = World::new().await;
-                    let faulty = world
-                        .faulty()
-                        .with_fault(n, first)
-                        .with_fault(n + distance, second);
+                    let faulty =
+                        world.faulty().with_fault(n, first).with_fault(n + distance, second);
                     let context = format!("{first:?} at call {n}, {second:?} {distance} after");
                     ask_until_answered(&world, faulty.clone(), &context).await;
                     if faulty.calls() < n {
@@ -315,23 +304,11 @@ async fn invariant_no_lost_update_a_repeated_deletion_spares_a_newer_file() {
     let delete = || [remove("old.md")];
     let main = RefName::main();
     let repeated = request(&main, "delete");
-    let first = world
-        .plain
-        .edit(&repeated, Operation::remove(), &delete())
-        .await
-        .unwrap();
+    let first = world.plain.edit(&repeated, Operation::remove(), &delete()).await.unwrap();
     let newer = [put("old.md", b"newer", Precondition::Absent)];
     let other = request(&main, "other");
-    world
-        .plain
-        .edit(&other, Operation::put(), &newer)
-        .await
-        .unwrap();
-    let again = world
-        .plain
-        .edit(&repeated, Operation::remove(), &delete())
-        .await
-        .unwrap();
+    world.plain.edit(&other, Operation::put(), &newer).await.unwrap();
+    let again = world.plain.edit(&repeated, Operation::remove(), &delete()).await.unwrap();
     assert_eq!(again.commit, first.commit);
     assert_eq!(again.results, first.results);
     let newer = ("old.md".to_owned(), BlobId::of(b"newer"));
@@ -345,11 +322,7 @@ async fn a_request_id_used_for_another_change_is_refused() {
     let main = RefName::main();
     let used = request(&main, "old");
     let other = [put("other.md", b"other", Precondition::Absent)];
-    let error = world
-        .plain
-        .edit(&used, Operation::put(), &other)
-        .await
-        .unwrap_err();
+    let error = world.plain.edit(&used, Operation::put(), &other).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     assert_eq!(world.files(&main).await.len(), 1);
 }
@@ -360,10 +333,7 @@ async fn invariant_idempotent_delete_what_is_not_there_is_deleted_already() {
     let main = RefName::main();
     for (n, outcome) in [(1, EditOutcome::Deleted), (2, EditOutcome::Absent)] {
         let request = request(&main, &format!("delete-{n}"));
-        let report = world
-            .plain
-            .edit(&request, Operation::remove(), &[remove("old.md")])
-            .await;
+        let report = world.plain.edit(&request, Operation::remove(), &[remove("old.md")]).await;
         let report = report.unwrap();
         assert_eq!(report.results[0].outcome, outcome);
         assert_eq!(report.changed, outcome == EditOutcome::Deleted);
@@ -399,14 +369,9 @@ async fn invariant_shared_a_branch_is_one_entry_and_an_edit_only_what_differs() 
     let none = new_keys(&world, &world.plain, async |repo: &Repository| {
         let refused = [put("c/z.md", b"new", Precondition::Absent)];
         let request = request(&user(), "refused");
-        repo.edit(&request, Operation::put(), &refused)
-            .await
-            .unwrap_err();
+        repo.edit(&request, Operation::put(), &refused).await.unwrap_err();
         let unchanged = [put("c/z.md", b"x", is(b"x"))];
-        let report = repo
-            .edit(&request, Operation::put(), &unchanged)
-            .await
-            .unwrap();
+        let report = repo.edit(&request, Operation::put(), &unchanged).await.unwrap();
         assert!(!report.changed);
     })
     .await;

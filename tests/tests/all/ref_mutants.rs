@@ -110,12 +110,7 @@ async fn catches_refs_that_forget_expectations() {
         let repo = mutant(Arc::new(faulty.clone()), RefFlaw::ForgetsExpectations);
         let mut told = vec![write_in(&repo, 0, distinct_files).await];
         told.extend(second_told.try_recv().ok().flatten());
-        let race = Race {
-            world,
-            told,
-            over: faulty.calls() < n,
-            inner_over: true,
-        };
+        let race = Race { world, told, over: faulty.calls() < n, inner_over: true };
         lost += usize::from(!lost_updates(&race, distinct_files).await.is_empty());
         if race.over {
             break;
@@ -167,14 +162,7 @@ async fn invariant_attributed_a_changed_entry_is_noticed() {
         }
         // A whole entry of another ref in its place is noticed as well.
         let other = layout::slot(&book(), &RefName::main(), 1);
-        let other = world
-            .memory
-            .get(&other)
-            .await
-            .unwrap()
-            .bytes()
-            .await
-            .unwrap();
+        let other = world.memory.get(&other).await.unwrap().bytes().await.unwrap();
         world.memory.put(&key, other.into()).await.unwrap();
         assert!(!invariants::linear(world.plain.store()).await.is_empty());
         world.memory.put(&key, good.into()).await.unwrap();

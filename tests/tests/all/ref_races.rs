@@ -66,12 +66,7 @@ async fn nested(n: u64, m: u64, edits: Edits) -> Race {
     let mut told = vec![write(Arc::new(outer.clone()), 0, edits).await];
     told.extend(second_told.try_recv().ok().flatten());
     told.extend(third_told.try_recv().ok().flatten());
-    Race {
-        world,
-        told,
-        over: outer.calls() < n,
-        inner_over: counted.calls() < m,
-    }
+    Race { world, told, over: outer.calls() < n, inner_over: counted.calls() < m }
 }
 
 /// Runs a race for every two points, and checks that it ends with every writer or with exactly

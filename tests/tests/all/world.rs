@@ -48,11 +48,7 @@ impl World {
         session.publish().await.unwrap();
         let main = RefName::main();
         plain.create_ref(&book(), &main, first, "").await.unwrap();
-        Self {
-            memory,
-            plain,
-            first,
-        }
+        Self { memory, plain, first }
     }
 
     pub(crate) fn faulty(&self) -> FaultyStore {
@@ -75,26 +71,14 @@ impl World {
         let commit = head.unwrap().entry.target.unwrap();
         let commit = self.plain.store().get_commit(&commit).await.unwrap();
         let items = self.plain.list(commit.tree, &BookPath::root(), true).await;
-        items
-            .unwrap()
-            .into_iter()
-            .map(|item| (item.path.to_string(), BlobId(item.id)))
-            .collect()
+        items.unwrap().into_iter().map(|item| (item.path.to_string(), BlobId(item.id))).collect()
     }
 
     /// Everything that must hold of any store at any time.
     pub(crate) async fn check(&self, context: &str) {
         let store = self.plain.store();
-        assert_eq!(
-            invariants::linear(store).await,
-            [""; 0],
-            "linear: {context}"
-        );
-        assert_eq!(
-            invariants::closed(store).await,
-            [""; 0],
-            "closed: {context}"
-        );
+        assert_eq!(invariants::linear(store).await, [""; 0], "linear: {context}");
+        assert_eq!(invariants::closed(store).await, [""; 0], "closed: {context}");
         let all = snapshot(&*self.memory).await.unwrap();
         let dangling = invariants::leaves_first(&all);
         assert_eq!(dangling, [""; 0], "leaves first: {context}");
@@ -120,12 +104,7 @@ pub(crate) enum Answer {
 pub(crate) async fn script(repo: &Repository, first: CommitId) -> Vec<Step> {
     let name = user();
     let mut steps = Vec::new();
-    let step = |operation, request, answer| Step {
-        operation,
-        name: user(),
-        request,
-        answer,
-    };
+    let step = |operation, request, answer| Step { operation, name: user(), request, answer };
     let created = repo.create_ref(&book(), &name, first, "fork").await;
     steps.push(step(Operation::create(), None, created.map(Answer::Entry)));
     for n in [1, 2] {
@@ -138,11 +117,7 @@ pub(crate) async fn script(repo: &Repository, first: CommitId) -> Vec<Step> {
     let deleted = repo.delete_ref(&book(), &name).await;
     steps.push(step(Operation::delete(), None, deleted.map(Answer::Entry)));
     let restored = repo.restore_branch(&book(), &name).await;
-    steps.push(step(
-        Operation::restore(),
-        None,
-        restored.map(Answer::Entry),
-    ));
+    steps.push(step(Operation::restore(), None, restored.map(Answer::Entry)));
     let reset = repo.reset_branch(&book(), &name, first, "again").await;
     steps.push(step(Operation::reset(), None, reset.map(Answer::Entry)));
     steps
@@ -190,9 +165,7 @@ pub(crate) fn uncertain(steps: &[Step], log: &[LogEntry]) -> Vec<String> {
                 // Only an answer that says so may leave it open.
                 let open = matches!(error, RepoError::Ref(RefError::FateUnknown { .. }));
                 if made.len() > usize::from(open) {
-                    faults.push(format!(
-                        "{what} failed with {error} but the log has {made:?}"
-                    ));
+                    faults.push(format!("{what} failed with {error} but the log has {made:?}"));
                 }
             }
         }
@@ -246,9 +219,7 @@ pub(crate) fn the_same_old_file(writer: usize) -> Vec<PathEdit> {
 pub(crate) fn moves_of_one_file(writer: usize) -> Vec<PathEdit> {
     vec![PathEdit {
         path: path("old.md"),
-        edit: Edit::Move {
-            to: path(["a.md", "b.md", "c.md"][writer]),
-        },
+        edit: Edit::Move { to: path(["a.md", "b.md", "c.md"][writer]) },
         precondition: is(b"old"),
     }]
 }
@@ -258,11 +229,7 @@ pub(crate) async fn world_with_a_file() -> World {
     let world = World::new().await;
     let old = [put("old.md", b"old", Precondition::Absent)];
     let request = request(&RefName::main(), "old");
-    world
-        .plain
-        .edit(&request, Operation::put(), &old)
-        .await
-        .unwrap();
+    world.plain.edit(&request, Operation::put(), &old).await.unwrap();
     world
 }
 
@@ -301,9 +268,7 @@ pub(crate) async fn lost_updates(race: &Race, edits: Edits) -> Vec<String> {
             Edit::Remove { .. } => true,
         });
         if told.is_ok() != done {
-            faults.push(format!(
-                "writer {writer} was told {told:?}, the files are {files:?}"
-            ));
+            faults.push(format!("writer {writer} was told {told:?}, the files are {files:?}"));
         }
     }
     faults
@@ -367,15 +332,9 @@ pub(crate) async fn new_keys(
 }
 
 pub(crate) async fn fork(repo: &Repository) {
-    let first = repo
-        .store()
-        .refs()
-        .entry(&book(), &RefName::main(), 1)
-        .await;
+    let first = repo.store().refs().entry(&book(), &RefName::main(), 1).await;
     let first = first.unwrap().unwrap().entry.target.unwrap();
-    repo.create_ref(&book(), &user(), first, "fork")
-        .await
-        .unwrap();
+    repo.create_ref(&book(), &user(), first, "fork").await.unwrap();
 }
 
 pub(crate) fn repository(store: Arc<dyn ObjectStore>, seed: usize, who: &str) -> Repository {

@@ -37,10 +37,7 @@ pub(super) const BOOK: &[BookFile] = &[
     file!(File, "README.md"),
     file!(File, "01-names-from-bytes/_category_.json"),
     file!(File, "01-names-from-bytes/01-a-name-you-can-check.md"),
-    file!(
-        File,
-        "01-names-from-bytes/01-a-name-you-can-check.summary.md"
-    ),
+    file!(File, "01-names-from-bytes/01-a-name-you-can-check.summary.md"),
     file!(File, "01-names-from-bytes/02-folders-have-names-too.md"),
     BookFile {
         path: "01-names-from-bytes/cover.svg",

@@ -89,10 +89,7 @@ impl Work {
 
     /// How many files were read, and how many bytes the store did not have.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (
-            self.read.load(Ordering::Relaxed),
-            self.bytes_new.load(Ordering::Relaxed),
-        )
+        (self.read.load(Ordering::Relaxed), self.bytes_new.load(Ordering::Relaxed))
     }
 
     /// Reads what the index does not know, and puts what the store may not have.
@@ -108,12 +105,7 @@ impl Work {
                 let recalled = settled[at][nth];
                 if recalled.is_none_or(|known| !self.is_vouched(known.content().id.hash())) {
                     let path = folder.join(file.name.as_str());
-                    todo.push(Job {
-                        place: (at, nth),
-                        path,
-                        kind: file.kind,
-                        recalled,
-                    });
+                    todo.push(Job { place: (at, nth), path, kind: file.kind, recalled });
                 }
             }
         }
@@ -142,10 +134,7 @@ impl Work {
             }
         }
         if !faults.is_empty() {
-            return Err(FolderError::CannotImport {
-                path: self.path.clone(),
-                faults,
-            });
+            return Err(FolderError::CannotImport { path: self.path.clone(), faults });
         }
         if self.session().is_some() && !fresh.is_empty() {
             self.look_again(scan, settled, &fresh).await;
@@ -158,12 +147,7 @@ impl Work {
     /// A file that no book can hold, or that cannot be read, is the inner error: all of those are
     /// told together.
     async fn file(&self, job: Job) -> Result<Result<Known, PathFault>, FolderError> {
-        let Job {
-            path,
-            kind,
-            recalled,
-            ..
-        } = job;
+        let Job { path, kind, recalled, .. } = job;
         if let Some(known) = recalled {
             let content = known.content();
             match &self.target {
@@ -183,24 +167,14 @@ impl Work {
         let found = match read_file(&self.root, &path, kind) {
             Ok(found) => found,
             Err(ReadFault::Changed | ReadFault::Gone) => {
-                return Err(FolderError::Changed {
-                    path: self.path.join(&path),
-                });
+                return Err(FolderError::Changed { path: self.path.join(&path) });
             }
             Err(ReadFault::Io(error)) => {
-                return Ok(Err(PathFault {
-                    path,
-                    reason: format!("it cannot be read: {error}"),
-                }));
+                return Ok(Err(PathFault { path, reason: format!("it cannot be read: {error}") }));
             }
         };
         self.read.fetch_add(1, Ordering::Relaxed);
-        let ReadFile {
-            content,
-            stat,
-            seen,
-            data,
-        } = found;
+        let ReadFile { content, stat, seen, data } = found;
         if let (EntryKind::Symlink, Data::Whole(target)) = (content.kind, &data) {
             let checked = BookPath::parse(&path).map(|at| check_symlink(&at, target));
             if let Ok(Err(error)) = checked {
@@ -222,9 +196,7 @@ impl Work {
                 let stream = ByteStream::from_file(file, content.size, path);
                 match session.put_blob_stream(content.id, stream).await {
                     Err(StoreError::ContentChanged { .. }) => {
-                        return Err(FolderError::Changed {
-                            path: self.path.join(path),
-                        });
+                        return Err(FolderError::Changed { path: self.path.join(path) });
                     }
                     other => other?,
                 }
@@ -263,9 +235,6 @@ async fn would_be_new(
     content: Side,
 ) -> Result<bool, StoreError> {
     let id = *content.id.hash();
-    let first = met
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(id);
+    let first = met.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     Ok(first && store.size(Kind::Blob, &id).await? != Some(content.size))
 }

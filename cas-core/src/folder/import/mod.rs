@@ -106,19 +106,11 @@ impl Repository {
         self.list_present(&mut present).await?;
         check_not_emptied(path, &scan, &present, options)?;
         let target = if options.dry_run {
-            Target::DryRun {
-                store: self.store.clone(),
-                met: Mutex::default(),
-            }
+            Target::DryRun { store: self.store.clone(), met: Mutex::default() }
         } else {
             Target::Session(self.store.session().await?)
         };
-        let work = Arc::new(Work::open(
-            path,
-            target,
-            std::mem::take(&mut present.ids),
-            progress,
-        )?);
+        let work = Arc::new(Work::open(path, target, std::mem::take(&mut present.ids), progress)?);
         work.settle(&scan, &mut settled, self.jobs).await?;
         let trees = trees::build(path, &scan, &settled)?;
         let mut report = ImportReport::new(&present, &trees);
@@ -146,11 +138,7 @@ impl Repository {
             return Ok(Present::default());
         };
         let tree = self.store.get_commit(&commit).await?.tree;
-        Ok(Present {
-            commit: Some(commit),
-            tree: Some(tree),
-            ..Present::default()
-        })
+        Ok(Present { commit: Some(commit), tree: Some(tree), ..Present::default() })
     }
 
     /// Everything in the branch's present version.
@@ -160,9 +148,7 @@ impl Repository {
         };
         let listing = self.list_all(&BookPath::root(), tree).await?;
         let leaves = listing.leaves.iter().map(|leaf| leaf.id.0);
-        present.ids = leaves
-            .chain(listing.trees.iter().map(|(_, id, _)| id.0))
-            .collect();
+        present.ids = leaves.chain(listing.trees.iter().map(|(_, id, _)| id.0)).collect();
         present.leaves = listing.leaves;
         Ok(())
     }
@@ -178,20 +164,12 @@ impl Repository {
         let Some(session) = work.session() else {
             return Ok(None);
         };
-        for tree in trees
-            .all
-            .iter()
-            .filter(|(id, _)| !work.is_vouched(id.hash()))
-            .map(|(_, tree)| tree)
+        for tree in
+            trees.all.iter().filter(|(id, _)| !work.is_vouched(id.hash())).map(|(_, tree)| tree)
         {
             session.put_tree(tree).await?;
         }
-        let new = NewVersion {
-            request,
-            operation: Operation::import(),
-            parent,
-            tree: trees.root,
-        };
+        let new = NewVersion { request, operation: Operation::import(), parent, tree: trees.root };
         match self.make_version(session, new).await? {
             Made::Done(commit) => Ok(Some(commit)),
             Made::Earlier(entry) => match entry.entry.target {
@@ -202,12 +180,7 @@ impl Repository {
             },
             Made::Lost(current) => {
                 let (book, name) = (request.book.clone(), request.branch.clone());
-                Err(RepoError::RefMoved {
-                    book,
-                    name,
-                    current,
-                }
-                .into())
+                Err(RepoError::RefMoved { book, name, current }.into())
             }
         }
     }
@@ -236,10 +209,8 @@ impl ImportReport {
 
     /// Counts how the folder's files differ from those of the present version.
     fn count(&mut self, present: &[Leaf], scan: &Scan, settled: &Settled) {
-        let before: BTreeMap<&str, &Leaf> = present
-            .iter()
-            .map(|leaf| (leaf.path.as_str(), leaf))
-            .collect();
+        let before: BTreeMap<&str, &Leaf> =
+            present.iter().map(|leaf| (leaf.path.as_str(), leaf)).collect();
         let mut met = 0;
         for (path, known) in files(scan, settled) {
             match before.get(path.as_str()) {
@@ -257,15 +228,10 @@ impl ImportReport {
 
 /// Every settled file with its path.
 fn files<'a>(scan: &'a Scan, settled: &'a Settled) -> impl Iterator<Item = (String, &'a Known)> {
-    scan.folders
-        .iter()
-        .zip(settled)
-        .flat_map(|(folder, settled)| {
-            let files = folder.files.iter().zip(settled);
-            files.filter_map(|(file, known)| {
-                Some((folder.join(file.name.as_str()), known.as_ref()?))
-            })
-        })
+    scan.folders.iter().zip(settled).flat_map(|(folder, settled)| {
+        let files = folder.files.iter().zip(settled);
+        files.filter_map(|(file, known)| Some((folder.join(file.name.as_str()), known.as_ref()?)))
+    })
 }
 
 /// Lists the folder, refusing what no book can hold.
@@ -274,11 +240,7 @@ fn list(path: &Path, options: &ImportOptions) -> Result<Scan, FolderError> {
         .map_err(|(pattern, reason)| FolderError::Repo(RepoError::Pattern { pattern, reason }))?;
     let skip = options.store_folder.as_deref().and_then(identity);
     if skip.is_some() && skip == identity(path) {
-        return Err(io(
-            "import",
-            path,
-            std::io::Error::other("it is the store itself"),
-        ));
+        return Err(io("import", path, std::io::Error::other("it is the store itself")));
     }
     let mut scan = scan(path, &rules, skip).map_err(|source| io("list", path, source))?;
     if scan.faults.is_empty() {
@@ -288,16 +250,10 @@ fn list(path: &Path, options: &ImportOptions) -> Result<Scan, FolderError> {
     for folder in &scan.folders {
         for (first, second) in collisions(folder.files.iter().map(|file| &file.name)) {
             let reason = format!("it meets {first} on a disk that ignores case or normalisation");
-            scan.faults.push(PathFault {
-                path: folder.join(second.as_str()),
-                reason,
-            });
+            scan.faults.push(PathFault { path: folder.join(second.as_str()), reason });
         }
     }
-    Err(FolderError::CannotImport {
-        path: path.to_owned(),
-        faults: scan.faults,
-    })
+    Err(FolderError::CannotImport { path: path.to_owned(), faults: scan.faults })
 }
 
 /// An emptied folder is more often a disk that is not mounted than a wish to empty the book.
@@ -310,23 +266,15 @@ fn check_not_emptied(
     let empty = scan.folders.iter().all(|folder| folder.files.is_empty());
     if empty && !options.allow_empty && !present.leaves.is_empty() {
         let files = present.leaves.len() as u64;
-        return Err(FolderError::WouldEmpty {
-            path: path.to_owned(),
-            files,
-        });
+        return Err(FolderError::WouldEmpty { path: path.to_owned(), files });
     }
     Ok(())
 }
 
 /// What the index knows of the scanned files.
 fn recall(scan: &Scan, options: &ImportOptions) -> Settled {
-    let bytes = options
-        .index
-        .as_deref()
-        .and_then(|path| std::fs::read(path).ok());
-    let index = bytes
-        .and_then(|bytes| Index::decode(&bytes))
-        .unwrap_or_default();
+    let bytes = options.index.as_deref().and_then(|path| std::fs::read(path).ok());
+    let index = bytes.and_then(|bytes| Index::decode(&bytes)).unwrap_or_default();
     let folders = scan.folders.iter().map(|folder| {
         let files = folder.files.iter().map(|file| {
             let known = index.get(&folder.join(file.name.as_str()))?.known;
@@ -339,10 +287,7 @@ fn recall(scan: &Scan, options: &ImportOptions) -> Settled {
 
 /// Keeps what is known for the next import.
 fn save(path: &Path, scan: &Scan, settled: &Settled) -> std::io::Result<()> {
-    let entries = files(scan, settled).map(|(path, known)| IndexEntry {
-        path,
-        known: *known,
-    });
+    let entries = files(scan, settled).map(|(path, known)| IndexEntry { path, known: *known });
     let index = Index::new(None, entries.collect());
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
@@ -354,15 +299,9 @@ fn save(path: &Path, scan: &Scan, settled: &Settled) -> std::io::Result<()> {
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path)
-        .ok()
-        .map(|meta| (meta.dev(), meta.ino()))
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> FolderError {
-    FolderError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    FolderError::Io { action, path: path.to_owned(), source }
 }

@@ -23,19 +23,10 @@ pub(super) struct Trees {
 pub(super) fn build(path: &Path, scan: &Scan, settled: &Settled) -> Result<Trees, FolderError> {
     let mut entries: Vec<Vec<Entry>> = Vec::with_capacity(scan.folders.len());
     for (folder, settled) in scan.folders.iter().zip(settled) {
-        let files = folder
-            .files
-            .iter()
-            .zip(settled)
-            .filter_map(|(file, known)| {
-                let content = known.as_ref()?.content();
-                Some(Entry::blob(
-                    file.name.clone(),
-                    content.kind,
-                    content.id,
-                    content.size,
-                ))
-            });
+        let files = folder.files.iter().zip(settled).filter_map(|(file, known)| {
+            let content = known.as_ref()?.content();
+            Some(Entry::blob(file.name.clone(), content.kind, content.id, content.size))
+        });
         entries.push(files.collect());
     }
     let mut all = BTreeMap::new();
@@ -45,10 +36,7 @@ pub(super) fn build(path: &Path, scan: &Scan, settled: &Settled) -> Result<Trees
         let tree = match Tree::from_entries(std::mem::take(&mut entries[at])) {
             Ok(tree) => tree,
             Err(error) => {
-                faults.push(PathFault {
-                    path: folder.path.clone(),
-                    reason: error.to_string(),
-                });
+                faults.push(PathFault { path: folder.path.clone(), reason: error.to_string() });
                 continue;
             }
         };
@@ -63,10 +51,7 @@ pub(super) fn build(path: &Path, scan: &Scan, settled: &Settled) -> Result<Trees
         all.insert(id, tree);
     }
     if !faults.is_empty() {
-        return Err(FolderError::CannotImport {
-            path: path.to_owned(),
-            faults,
-        });
+        return Err(FolderError::CannotImport { path: path.to_owned(), faults });
     }
     let (root, totals) =
         root.ok_or_else(|| io("list", path, std::io::ErrorKind::NotFound.into()))?;

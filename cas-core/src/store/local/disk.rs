@@ -36,11 +36,8 @@ pub(super) enum Made {
 impl Disk {
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         let root = std::path::absolute(root)?;
-        let dir = fs::open(
-            &root,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
+        let dir =
+            fs::open(&root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { root, dir })
     }
 
@@ -120,9 +117,8 @@ impl Disk {
 
     /// Links the file `from` to the new name `to`, making folders as needed.
     pub(super) fn link_new(&self, from: &str, to: &str) -> io::Result<Made> {
-        let linked = self.with_folders(to, || {
-            fs::linkat(&self.dir, from, &self.dir, to, AtFlags::empty())
-        });
+        let linked =
+            self.with_folders(to, || fs::linkat(&self.dir, from, &self.dir, to, AtFlags::empty()));
         match linked {
             Ok(()) => Ok(Made::Linked),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Made::Existed),
@@ -224,8 +220,5 @@ pub(super) fn meta(location: Key, stat: &Stat) -> ObjectMeta {
 
 /// A tag that differs whenever the file was replaced or changed.
 pub(super) fn e_tag(stat: &Stat) -> String {
-    format!(
-        "{:x}-{:x}.{:x}-{:x}",
-        stat.st_ino, stat.st_mtime, stat.st_mtime_nsec, stat.st_size
-    )
+    format!("{:x}-{:x}.{:x}-{:x}", stat.st_ino, stat.st_mtime, stat.st_mtime_nsec, stat.st_size)
 }

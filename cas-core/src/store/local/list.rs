@@ -18,12 +18,7 @@ pub(super) struct Walk {
 impl Walk {
     /// All keys below `prefix` that sort after `offset`.
     pub(super) fn new(store: LocalStore, prefix: Option<&Key>, offset: Option<Key>) -> Self {
-        let mut walk = Self {
-            store,
-            stack: Vec::new(),
-            offset,
-            failed: None,
-        };
+        let mut walk = Self { store, stack: Vec::new(), offset, failed: None };
         walk.failed = walk.push(prefix.map_or("", AsRef::as_ref)).err();
         walk
     }
@@ -107,11 +102,8 @@ fn sorted(store: &LocalStore, folder: &str) -> Result<Vec<String>> {
             if name == "." || name == ".." || (folder.is_empty() && name == TEMP) {
                 continue;
             }
-            let path = if folder.is_empty() {
-                name.into_owned()
-            } else {
-                format!("{folder}/{name}")
-            };
+            let path =
+                if folder.is_empty() { name.into_owned() } else { format!("{folder}/{name}") };
             let kind = match entry.file_type() {
                 FileType::Unknown => FileType::from_raw_mode(
                     store.inner.disk.stat(&path).map_or(0, |stat| stat.st_mode),

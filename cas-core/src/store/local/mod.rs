@@ -59,22 +59,14 @@ struct Inner {
 impl LocalStore {
     /// Opens the folder `root`, which must exist.
     pub fn open(root: &Path) -> std::io::Result<Self> {
-        let inner = Inner {
-            disk: Arc::new(Disk::open(root)?),
-            temp: TempFolder::default(),
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Inner { disk: Arc::new(Disk::open(root)?), temp: TempFolder::default() };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Opens the folder `root`, making it and its parents, durably, if they do not exist.
     pub fn create(root: &Path) -> std::io::Result<Self> {
         let root = std::path::absolute(root)?;
-        let missing: Vec<_> = root
-            .ancestors()
-            .take_while(|folder| !folder.exists())
-            .collect();
+        let missing: Vec<_> = root.ancestors().take_while(|folder| !folder.exists()).collect();
         std::fs::create_dir_all(&root)?;
         for folder in missing {
             if let Some(above) = folder.parent() {
@@ -87,9 +79,7 @@ impl LocalStore {
     /// Whether the folder holds nothing but what this program may have left there.
     pub fn is_empty(&self) -> std::io::Result<bool> {
         let names = self.inner.disk.names("")?;
-        Ok(names
-            .iter()
-            .all(|name| name == TEMP || name == "lost+found"))
+        Ok(names.iter().all(|name| name == TEMP || name == "lost+found"))
     }
 
     /// The first key, in order, right below `folder`; `None` if there is none.
@@ -126,19 +116,13 @@ impl LocalStore {
         match made.map_err(|error| failed(key, error))? {
             Made::Existed => {
                 let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists).into();
-                return Err(Error::AlreadyExists {
-                    path: key.to_string(),
-                    source,
-                });
+                return Err(Error::AlreadyExists { path: key.to_string(), source });
             }
             Made::Moved => temp.forget(),
             Made::Linked => drop(temp),
         }
-        disk.sync_names([key.as_ref()])
-            .map_err(|error| failed(key, error))?;
-        let stat = disk
-            .stat(key.as_ref())
-            .map_err(|error| failed(key, error))?;
+        disk.sync_names([key.as_ref()]).map_err(|error| failed(key, error))?;
+        let stat = disk.stat(key.as_ref()).map_err(|error| failed(key, error))?;
         Ok(PutResult {
             e_tag: Some(disk::e_tag(&stat)),
             version: None,
@@ -177,30 +161,22 @@ impl ObjectStore for LocalStore {
     ) -> Result<Box<dyn MultipartUpload>> {
         check(key)?;
         let temp = self.temp_file().map_err(|error| failed(key, error))?;
-        Ok(Box::new(upload::Upload::new(
-            self.clone(),
-            key.clone(),
-            temp,
-        )))
+        Ok(Box::new(upload::Upload::new(self.clone(), key.clone(), temp)))
     }
 
     async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<GetResult> {
         if check(key).is_err() {
             return Err(failed(key, std::io::ErrorKind::NotFound.into()));
         }
-        let (file, stat) = self
-            .inner
-            .disk
-            .read(key.as_ref())
-            .map_err(|error| failed(key, error))?;
+        let (file, stat) =
+            self.inner.disk.read(key.as_ref()).map_err(|error| failed(key, error))?;
         let meta = disk::meta(key.clone(), &stat);
         options.check_preconditions(&meta)?;
         let range = match &options.range {
             None => 0..meta.size,
-            Some(range) => range.as_range(meta.size).map_err(|source| Error::Generic {
-                store: "local",
-                source: source.into(),
-            })?,
+            Some(range) => range
+                .as_range(meta.size)
+                .map_err(|source| Error::Generic { store: "local", source: source.into() })?,
         };
         let payload = if options.head {
             GetResultPayload::Stream(stream::empty().boxed())
@@ -253,14 +229,10 @@ impl ObjectStore for LocalStore {
     async fn copy_opts(&self, from: &Key, to: &Key, options: CopyOptions) -> Result<()> {
         check(from)?;
         check(to)?;
-        let (mut file, _) = self
-            .inner
-            .disk
-            .read(from.as_ref())
-            .map_err(|error| failed(from, error))?;
+        let (mut file, _) =
+            self.inner.disk.read(from.as_ref()).map_err(|error| failed(from, error))?;
         let mut temp = self.temp_file().map_err(|error| failed(to, error))?;
-        temp.copy_from(&mut file)
-            .map_err(|error| failed(to, error))?;
+        temp.copy_from(&mut file).map_err(|error| failed(to, error))?;
         temp.sync().map_err(|error| failed(to, error))?;
         let mode = match options.mode {
             CopyMode::Overwrite => PutMode::Overwrite,
@@ -272,12 +244,7 @@ impl ObjectStore for LocalStore {
 
 /// Refuses keys in the folder of unfinished files.
 fn check(key: &Key) -> Result<()> {
-    if key
-        .parts()
-        .next()
-        .is_some_and(|first| first.as_ref() == TEMP)
-        || key.as_ref().is_empty()
-    {
+    if key.parts().next().is_some_and(|first| first.as_ref() == TEMP) || key.as_ref().is_empty() {
         let source = format!("`{TEMP}/` holds unfinished files, not keys").into();
         return Err(Error::NotSupported { source });
     }
@@ -288,17 +255,12 @@ fn check(key: &Key) -> Result<()> {
 fn failed(key: &Key, error: std::io::Error) -> Error {
     let path = key.to_string();
     match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Error::NotFound {
-            path,
-            source: error.into(),
-        },
-        std::io::ErrorKind::PermissionDenied => Error::PermissionDenied {
-            path,
-            source: error.into(),
-        },
-        _ => Error::Generic {
-            store: "local",
-            source: error.into(),
-        },
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            Error::NotFound { path, source: error.into() }
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            Error::PermissionDenied { path, source: error.into() }
+        }
+        _ => Error::Generic { store: "local", source: error.into() },
     }
 }

@@ -38,10 +38,7 @@ pub(crate) struct StagedFile<'a> {
 
 impl Stage {
     pub(super) fn new(store: LocalStore) -> Self {
-        Self {
-            store,
-            written: Mutex::default(),
-        }
+        Self { store, written: Mutex::default() }
     }
 
     /// Whether `key` is in the store with `size` bytes or in this batch; if in the store, it will
@@ -61,20 +58,12 @@ impl Stage {
 
     /// Begins an object.
     pub(crate) fn file(&self, key: Key) -> io::Result<StagedFile<'_>> {
-        Ok(StagedFile {
-            stage: self,
-            key,
-            temp: self.store.temp_file()?,
-        })
+        Ok(StagedFile { stage: self, key, temp: self.store.temp_file()? })
     }
 
     /// Makes every object of this batch durable and visible.
     pub(crate) fn publish(&self) -> io::Result<()> {
-        let Written {
-            files,
-            keys: _,
-            found,
-        } = std::mem::take(&mut *self.lock());
+        let Written { files, keys: _, found } = std::mem::take(&mut *self.lock());
         let disk = &self.store.inner.disk;
         disk.sync_contents(files.iter().map(|(_, temp)| temp.path()))?;
         let mut names = found;

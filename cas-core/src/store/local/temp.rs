@@ -51,12 +51,7 @@ impl TempFolder {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = format!("{folder}/{number:x}");
         let file = disk.create(&path)?;
-        Ok(TempFile {
-            disk: disk.clone(),
-            path,
-            file: Some(file),
-            keep: false,
-        })
+        Ok(TempFile { disk: disk.clone(), path, file: Some(file), keep: false })
     }
 }
 
@@ -77,11 +72,7 @@ impl Opened {
             };
             flock(&lock, FlockOperation::LockExclusive)?;
             if disk.stat(&path).is_ok() {
-                return Ok(Self {
-                    path,
-                    disk: disk.clone(),
-                    _lock: lock,
-                });
+                return Ok(Self { path, disk: disk.clone(), _lock: lock });
             }
         }
     }
@@ -132,9 +123,7 @@ impl TempFile {
     }
 
     fn open(&mut self) -> io::Result<&mut File> {
-        self.file
-            .as_mut()
-            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.file.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 

@@ -22,12 +22,7 @@ pub(super) struct Upload {
 
 impl Upload {
     pub(super) fn new(store: LocalStore, key: Key, temp: TempFile) -> Self {
-        Self {
-            store,
-            key,
-            temp: Some(Arc::new(temp)),
-            offset: 0,
-        }
+        Self { store, key, temp: Some(Arc::new(temp)), offset: 0 }
     }
 }
 
@@ -48,8 +43,7 @@ impl MultipartUpload for Upload {
         async move {
             let temp = temp.ok_or_else(|| failed(&key, std::io::ErrorKind::NotConnected.into()))?;
             for part in &payload {
-                temp.write_at(part, offset)
-                    .map_err(|error| failed(&key, error))?;
+                temp.write_at(part, offset).map_err(|error| failed(&key, error))?;
                 offset += part.len() as u64;
             }
             Ok(())

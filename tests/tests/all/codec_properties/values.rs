@@ -88,12 +88,7 @@ fn tree_entry() -> impl Strategy<Value = Entry> {
                 (EntryKind::Tree, Totals { size, files })
             }
         };
-        Entry {
-            name,
-            kind,
-            id,
-            totals,
-        }
+        Entry { name, kind, id, totals }
     })
 }
 
@@ -133,19 +128,8 @@ pub(super) fn commit() -> impl Strategy<Value = Commit> {
 
 /// Ref log entries.
 pub(super) fn ref_entry() -> impl Strategy<Value = RefEntry> {
-    let place = (
-        book_id(),
-        ref_name(),
-        number(),
-        hash(),
-        prop::option::of(hash()),
-    );
-    let what = (
-        "[a-z][a-z-]{0,31}",
-        message(),
-        "[A-Za-z0-9_-]{1,64}",
-        metadata(),
-    );
+    let place = (book_id(), ref_name(), number(), hash(), prop::option::of(hash()));
+    let what = ("[a-z][a-z-]{0,31}", message(), "[A-Za-z0-9_-]{1,64}", metadata());
     (place, actor(), number(), what).prop_map(|(place, actor, time, what)| {
         let (book, name, seq, previous, target) = place;
         let (operation, message, request_id, metadata) = what;
@@ -222,9 +206,7 @@ pub(super) fn edits() -> impl Strategy<Value = Vec<Edit>> {
 impl Edit {
     /// Makes all edits, one after the other.
     pub(super) fn apply_all(edits: Vec<Self>, bytes: Vec<u8>) -> Vec<u8> {
-        edits
-            .into_iter()
-            .fold(bytes, |bytes, edit| edit.apply(bytes))
+        edits.into_iter().fold(bytes, |bytes, edit| edit.apply(bytes))
     }
 
     fn apply(self, mut bytes: Vec<u8>) -> Vec<u8> {

@@ -101,15 +101,10 @@ fn lists_exactly_the_code_points_that_names_are_read_without() {
             (point(first), point(last))
         })
         .collect();
-    assert!(
-        listed.is_sorted_by(|a, b| a.1 < b.0),
-        "sorted, and none twice"
-    );
+    assert!(listed.is_sorted_by(|a, b| a.1 < b.0), "sorted, and none twice");
     let is_listed = |point| listed.iter().any(|(a, b)| (*a..=*b).contains(&point));
     let ends = listed.iter().flat_map(|(first, last)| {
-        [*first - 1, *first, *last, *last + 1]
-            .into_iter()
-            .chain((*first..=*last).step_by(7))
+        [*first - 1, *first, *last, *last + 1].into_iter().chain((*first..=*last).step_by(7))
     });
     for point in ends.chain((0x80..0x3_0000).step_by(3)) {
         let Some(c) = char::from_u32(point).filter(|c| !c.is_control()) else {
@@ -119,10 +114,7 @@ fn lists_exactly_the_code_points_that_names_are_read_without() {
             Ok(_) => false,
             Err(error) if error.rule.contains("in any disguise") => true,
             Err(error) => {
-                assert!(
-                    error.rule.contains("normal form C"),
-                    "U+{point:04X}: {error}"
-                );
+                assert!(error.rule.contains("normal form C"), "U+{point:04X}: {error}");
                 continue;
             }
         };

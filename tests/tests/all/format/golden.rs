@@ -68,9 +68,7 @@ fn marker() -> Golden {
     Golden {
         name: "marker",
         id: "",
-        value: Value::Marker(Marker {
-            created_at: time(0),
-        }),
+        value: Value::Marker(Marker { created_at: time(0) }),
         cbor: vec![array([int(1), text("blake3"), int(NEW_YEAR)])],
     }
 }

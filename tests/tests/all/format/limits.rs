@@ -40,9 +40,7 @@ fn full_metadata() -> Metadata {
     let mut metadata = Metadata::new();
     for pair in 0..limits::METADATA_PAIRS {
         let key = format!("{pair:0>width$}", width = limits::METADATA_KEY_BYTES);
-        metadata
-            .insert(&key, &"v".repeat(limits::METADATA_VALUE_BYTES))
-            .unwrap();
+        metadata.insert(&key, &"v".repeat(limits::METADATA_VALUE_BYTES)).unwrap();
     }
     metadata
 }
@@ -55,12 +53,8 @@ fn names_hold_their_limits_in_bytes() {
         ("x", limits::BOOK_BYTES, |t| BookId::parse(t).is_ok()),
         ("x", limits::REF_BYTES, |t| RefName::parse(t).is_ok()),
         ("x", limits::ACTOR_BYTES, |t| Actor::parse(t).is_ok()),
-        ("x", limits::OPERATION_BYTES, |t| {
-            Operation::parse(t).is_ok()
-        }),
-        ("x", limits::REQUEST_ID_BYTES, |t| {
-            RequestId::parse(t).is_ok()
-        }),
+        ("x", limits::OPERATION_BYTES, |t| Operation::parse(t).is_ok()),
+        ("x", limits::REQUEST_ID_BYTES, |t| RequestId::parse(t).is_ok()),
     ];
     for (unit, limit, accepts) in cases {
         assert!(accepts(&unit.repeat(limit)), "{limit} bytes");
@@ -138,10 +132,7 @@ fn trees_hold_their_limit_of_entries() {
         &[0x00, 0x01],
     ];
     let error = Tree::decode(&more.concat()).unwrap_err();
-    assert!(
-        error.to_string().contains("at most 65536 entries"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("at most 65536 entries"), "{error}");
 }
 
 /// Every field at its limit must fit, or a value that keeps all rules could not be read.
@@ -152,9 +143,7 @@ fn the_largest_values_fit_the_limits_of_their_encodings() {
     assert!(limits::TREE_ENTRIES * entry_bytes + 7 <= limits::TREE_BYTES);
 
     let largest = Commit {
-        parents: (0..limits::PARENTS)
-            .map(|n| CommitId::of(&n.to_le_bytes()))
-            .collect(),
+        parents: (0..limits::PARENTS).map(|n| CommitId::of(&n.to_le_bytes())).collect(),
         author: Actor::parse(&"a".repeat(limits::ACTOR_BYTES)).unwrap(),
         committed_at: Timestamp::from_micros(u64::MAX),
         message: "m".repeat(limits::MESSAGE_BYTES),
@@ -186,11 +175,7 @@ fn the_largest_values_fit_the_limits_of_their_encodings() {
 #[test]
 fn positions_hold_their_limit() {
     let at = |seq| {
-        let entry = RefEntry {
-            seq,
-            previous: Some(entry().to_stored().0),
-            ..entry()
-        };
+        let entry = RefEntry { seq, previous: Some(entry().to_stored().0), ..entry() };
         RefEntry::from_stored(&entry.to_stored().1)
     };
     assert!(at(limits::SEQ_MAX).is_ok());
@@ -200,23 +185,14 @@ fn positions_hold_their_limit() {
 
 #[test]
 fn messages_hold_their_limits() {
-    for (len, fits) in [
-        (limits::MESSAGE_BYTES, true),
-        (limits::MESSAGE_BYTES + 1, false),
-    ] {
-        let commit = Commit {
-            message: "m".repeat(len),
-            ..commit()
-        };
+    for (len, fits) in [(limits::MESSAGE_BYTES, true), (limits::MESSAGE_BYTES + 1, false)] {
+        let commit = Commit { message: "m".repeat(len), ..commit() };
         assert_eq!(commit.check().is_ok(), fits);
         assert_eq!(Commit::decode(&commit.encode()).is_ok(), fits);
     }
     let limit = limits::ENTRY_MESSAGE_BYTES;
     for (len, fits) in [(limit, true), (limit + 1, false)] {
-        let entry = RefEntry {
-            message: "m".repeat(len),
-            ..entry()
-        };
+        let entry = RefEntry { message: "m".repeat(len), ..entry() };
         assert_eq!(RefEntry::decode(&entry.encode()).is_ok(), fits);
     }
 }
@@ -241,11 +217,7 @@ fn metadata_holds_its_limits() {
     let (key, value) = (limits::METADATA_KEY_BYTES, limits::METADATA_VALUE_BYTES);
     assert!(metadata.insert(&"k".repeat(key + 1), "").is_err());
     assert!(metadata.insert("k", &"v".repeat(value + 1)).is_err());
-    assert!(
-        metadata
-            .insert(&"k".repeat(key), &"v".repeat(value))
-            .is_ok()
-    );
+    assert!(metadata.insert(&"k".repeat(key), &"v".repeat(value)).is_ok());
 }
 
 #[test]

@@ -59,27 +59,20 @@ impl Value {
 /// All vectors in a folder of `tests/vectors`, by name.
 pub(super) fn vectors(folder: &str) -> Vec<Vector> {
     let folder = path(folder);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files.iter().map(|file| parse(file)).collect()
 }
 
 /// A file or folder of `tests/vectors`.
 pub(super) fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("vectors")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name)
 }
 
 /// The bytes that `digits` stand for; white space counts for nothing.
 pub(super) fn from_hex(digits: &str) -> Vec<u8> {
-    let digits: Vec<u8> = digits
-        .bytes()
-        .filter(|b| !b.is_ascii_whitespace())
-        .collect();
+    let digits: Vec<u8> = digits.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let (pairs, rest) = digits.as_chunks::<2>();
     assert!(rest.is_empty(), "an odd number of hex digits");
     pairs
@@ -99,10 +92,7 @@ fn parse(file: &Path) -> Vector {
         lines.map(|said| said.trim().to_owned()).collect::<Vec<_>>()
     };
     let title = comments[0].trim_start_matches('#').trim();
-    assert!(
-        title.ends_with('.'),
-        "{name}: the first line says what it is"
-    );
+    assert!(title.ends_with('.'), "{name}: the first line says what it is");
     Vector {
         id: said("# id:").pop(),
         values: said("# value:"),

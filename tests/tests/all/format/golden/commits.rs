@@ -33,10 +33,7 @@ pub(super) fn commits() -> Vec<Golden> {
         author: actor("agent/42"),
         committed_at: time(3_000_001),
         message: "Füge zusammen\n\nZwei Teile.".to_owned(),
-        metadata: metadata(&[
-            ("source.url", "https://example.com/größe"),
-            ("client", "cas 0.1.0"),
-        ]),
+        metadata: metadata(&[("source.url", "https://example.com/größe"), ("client", "cas 0.1.0")]),
     };
     let commit = |name, id, value, fields: [Cbor; 6]| Golden {
         name,

@@ -9,6 +9,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -55,9 +56,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count = std::env::args().nth(1).map_or(Ok(2_000), |text| text.parse())?;
     let objects: Vec<_> = (0..count).map(object).collect();
     let mut rows: Vec<[Vec<f64>; 3]> = WAYS.iter().map(|_| Default::default()).collect();
-    for _ in 0..ROUNDS {
+    let folders = tempfile::tempdir_in(".")?;
+    for nth in 0..ROUNDS {
         for (row, (way, _)) in rows.iter_mut().zip(WAYS) {
-            for (figures, figure) in row.iter_mut().zip(round(way, &objects).await?) {
+            // All folders stay until the end: ext4 is slow to make files for some seconds after
+            // others were deleted, because it does not use their inodes again so soon.
+            let folder = folders.path().join(format!("{nth}-{way:?}"));
+            // Lets the disk finish what the one before left to do.
+            std::process::Command::new("sync").status()?;
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            for (figures, figure) in row.iter_mut().zip(round(way, &objects, &folder).await?) {
                 figures.push(figure);
             }
         }
@@ -82,10 +90,10 @@ fn show(figures: &mut [f64]) -> String {
 async fn round(
     way: Way,
     objects: &[(Hash, Bytes)],
+    folder: &Path,
 ) -> Result<[f64; 3], Box<dyn std::error::Error>> {
-    let folder = tempfile::tempdir_in(".")?;
-    let local = LocalStore::create(folder.path())?;
-    let theirs = LocalFileSystem::new_with_prefix(folder.path())?;
+    let local = LocalStore::create(folder)?;
+    let theirs = LocalFileSystem::new_with_prefix(folder)?;
     let store: Arc<dyn ObjectStore> = match way {
         Way::Theirs => Arc::new(theirs),
         Way::TheirsSynced => Arc::new(theirs.with_fsync(true)),

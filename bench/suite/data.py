@@ -78,7 +78,8 @@ def mirror(source: Path, target: Path) -> None:
     for path in wanted:
         if not _same(source / path, target / path):
             (target / path).parent.mkdir(parents=True, exist_ok=True)
-            (target / path).unlink(missing_ok=True)
+            if (target / path).is_symlink():
+                (target / path).unlink()
             shutil.copy(source / path, target / path, follow_symlinks=False)
 
 

@@ -55,7 +55,7 @@ class Rounds:
         self._wanted = set(wanted)
         self._needed = self._wanted.union(*(NEEDS[operation] for operation in wanted))
         self._scratch = scratch
-        self._source = scratch / "source"
+        self._number = 0
         self._log = scratch / "output.log"
         self._recording = False
         scratch.mkdir(parents=True, exist_ok=True)
@@ -64,6 +64,7 @@ class Rounds:
     def run(self, rounds: int) -> Results:
         """One round to warm up, which counts for nothing, and then the rounds that count."""
         for number in range(rounds + 1):
+            self._number = number
             self._recording = number > 0
             name = f"round {number} of {rounds}" if number else "warm-up"
             print(f"{self._data.name}: {name}", file=sys.stderr, flush=True)
@@ -95,11 +96,14 @@ class Rounds:
             self._note_sizes("all versions", tools)
 
     def _restart(self, tools: list[Tool], first: Path) -> None:
-        """Empty stores, and the shared source at its first version."""
+        """Empty stores and a source at its first version, all in new folders.
+
+        Nothing is deleted before the last round has ended: ext4 does not use the inodes of deleted
+        files again for some minutes, and looking past thousands of them makes every new file slow.
+        """
         mirror(first, self._source)
         for tool in tools:
             home = self._home(tool)
-            shutil.rmtree(home, ignore_errors=True)
             tool.restart(home)
             self._untimed(tool, tool.prepare(self._source))
 
@@ -156,8 +160,16 @@ class Rounds:
         for tool in tools:
             self._results.store_bytes[when][tool.name] = disk_bytes(tool.store)
 
+    @property
+    def _folder(self) -> Path:
+        return self._scratch / f"round-{self._number}"
+
+    @property
+    def _source(self) -> Path:
+        return self._folder / "source"
+
     def _home(self, tool: Tool) -> Path:
-        return self._scratch / tool.name
+        return self._folder / tool.name
 
     def _target(self, tool: Tool) -> Path:
         return self._home(tool) / "checkout"

@@ -16,7 +16,7 @@ use super::progress::{Progress, Step};
 use super::stat::Tick;
 use super::write::{State, Writer, groups};
 use super::{FolderError, STATE_FOLDER};
-use crate::name::{BookPath, CommitId, TreeId};
+use crate::name::{BookPath, CommitId, Hash, TreeId};
 use crate::object::{EntryKind, check_symlink};
 use crate::repo::{Leaf, PathFault, RepoError, Repository, Resolved, for_each};
 
@@ -77,6 +77,7 @@ impl Repository {
         let tree = self.folder(version.commit.tree, &options.path).await?;
         let leaves = self.checked_leaves(tree).await?;
         let root = open(path, options)?;
+        let seen = root.as_ref().map_or_else(State::no_stamp, State::stamp);
         let index = root.as_ref().and_then(State::index).unwrap_or_default();
         let pending = self.pending(root.as_ref()).await;
         let plan = self.plan(leaves, root, index, pending, options.force, &progress).await?;
@@ -97,7 +98,8 @@ impl Repository {
             tree: tree.to_string(),
             path: options.path.to_string(),
         };
-        self.carry_out(plan, path, (tree, origin), options, progress).await?;
+        let target = Target { tree, origin, seen };
+        self.carry_out(plan, path, target, options, progress).await?;
         Ok(report)
     }
 
@@ -177,7 +179,7 @@ impl Repository {
         &self,
         plan: Plan,
         path: &Path,
-        (tree, origin): (TreeId, Origin),
+        target: Target,
         options: &CheckoutOptions,
         progress: Arc<dyn Progress>,
     ) -> Result<(), FolderError> {
@@ -187,13 +189,16 @@ impl Repository {
             path: path.join(STATE_FOLDER),
             source,
         };
+        let other = |what: &str| io("check out into")(std::io::Error::other(what));
+        let Target { tree, origin, seen } = target;
         std::fs::create_dir_all(path).map_err(io("make folder"))?;
         let root = Handle::open(path).map_err(io("open"))?;
         let Some(state) = State::open(&root).map_err(state_io)? else {
-            return Err(io("check out into")(std::io::Error::other(
-                "another checkout is running there",
-            )));
+            return Err(other("another checkout is running there"));
         };
+        if State::stamp(&root) != seen {
+            return Err(other("another checkout ran there meanwhile: run this one again"));
+        }
         let quiet = plan.write.is_empty() && plan.remove.is_empty() && plan.clear.is_empty();
         if !quiet {
             state.begin(State::pending(&root), tree).map_err(state_io)?;
@@ -240,6 +245,14 @@ impl CheckoutReport {
             bytes: plan.write.iter().map(|write| write.leaf.size).sum(),
         }
     }
+}
+
+/// What a folder is about to become.
+struct Target {
+    tree: TreeId,
+    origin: Origin,
+    /// The stamp of the state that the plan was made from.
+    seen: Hash,
 }
 
 /// Opens the folder; `None` if it does not exist yet.

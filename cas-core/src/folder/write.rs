@@ -66,6 +66,17 @@ impl State {
         text.lines().filter_map(|line| Hash::parse("tree id", line).ok()).map(TreeId).collect()
     }
 
+    /// Tells whether the state is still what it was: equal when nothing was checked out between.
+    pub(super) fn stamp(root: &Handle) -> Hash {
+        let parts = [Self::INDEX, Self::PENDING].map(|name| read(root, name).unwrap_or_default());
+        Hash::of(&parts.concat())
+    }
+
+    /// The stamp of a folder without state.
+    pub(super) fn no_stamp() -> Hash {
+        Hash::of(&[])
+    }
+
     /// Says what is about to be written, before the first file is, besides what was said before
     /// and never finished.
     pub(super) fn begin(&self, mut pending: Vec<TreeId>, tree: TreeId) -> std::io::Result<()> {

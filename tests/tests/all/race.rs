@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use cas_tests::cli::User;
+use cas_tests::cli::{User, snapshot};
 
 const WRITERS: usize = 32;
 
@@ -87,4 +87,29 @@ fn many_processes_make_one_store() {
     let ended = at_once(&user, (0..8).map(|_| args(&["init"])).collect());
     assert!(ended.iter().all(|(code, _)| *code == 0), "{ended:?}");
     assert_eq!(user.ok(["books"]), "");
+}
+
+#[test]
+fn checkouts_into_one_folder_at_once_leave_one_whole_version() {
+    let user = User::new();
+    for n in 0..200 {
+        user.write(&format!("book/part{}/{n}.md", n % 5), format!("first {n}\n"));
+    }
+    user.ok(["import", "book", "guide"]);
+    for n in 0..200 {
+        user.write(&format!("book/part{}/{n}.md", n % 5), format!("second {n}\n"));
+    }
+    user.ok(["import", "book", "guide"]);
+    user.ok(["checkout", "guide", "new"]);
+    user.ok(["checkout", "guide~1", "old"]);
+    let (new, old) = (snapshot(&user.path("new")), snapshot(&user.path("old")));
+    for round in 0..10 {
+        let revisions = ["guide", "guide~1", "guide", "guide~1"];
+        let commands = revisions.iter().map(|revision| args(&["checkout", revision, "out"]));
+        let ended = at_once(&user, commands.collect());
+        assert!(ended.iter().any(|(code, _)| *code == 0), "round {round}: {ended:?}");
+        let found = snapshot(&user.path("out"));
+        assert!(found == new || found == old, "round {round}: a mixture of versions, {ended:?}");
+        assert_eq!(user.json(["status", "out"])["clean"], true, "round {round}");
+    }
 }

@@ -437,3 +437,35 @@ fn a_damaged_blob_of_the_wrong_length_is_put_right_by_importing_it_again() {
     assert_eq!(again["tree"], made["tree"]);
     assert_eq!(user.ok(["cat", "guide", "a.md"]), "content\n");
 }
+
+#[test]
+fn catches_a_folder_that_differs() {
+    let user = User::without_store();
+    let make = |name: &str| {
+        user.write(&format!("{name}/a/file"), "content\n");
+        user.write(&format!("{name}/script"), "#!/bin/sh\n");
+        symlink("a/file", user.path(name).join("link")).unwrap();
+        snapshot(&user.path(name))
+    };
+    let expected = make("expected");
+    type Flaw = fn(&std::path::Path);
+    let flaws: [(&str, Flaw); 6] = [
+        ("a byte", |at| std::fs::write(at.join("a/file"), "Content\n").unwrap()),
+        ("a length", |at| std::fs::write(at.join("a/file"), "content").unwrap()),
+        ("a mode", |at| {
+            std::fs::set_permissions(at.join("script"), PermissionsExt::from_mode(0o755)).unwrap();
+        }),
+        ("a target", |at| {
+            std::fs::remove_file(at.join("link")).unwrap();
+            symlink("a/other", at.join("link")).unwrap();
+        }),
+        ("a file more", |at| std::fs::write(at.join("b"), "").unwrap()),
+        ("a file less", |at| std::fs::remove_file(at.join("script")).unwrap()),
+    ];
+    for (nth, (what, flaw)) in flaws.into_iter().enumerate() {
+        let name = format!("found{nth}");
+        assert_eq!(make(&name), expected);
+        flaw(&user.path(&name));
+        assert_ne!(snapshot(&user.path(&name)), expected, "{what}");
+    }
+}

@@ -440,6 +440,8 @@ fn a_damaged_blob_of_the_wrong_length_is_put_right_by_importing_it_again() {
 
 #[test]
 fn catches_a_folder_that_differs() {
+    type Flaw = fn(&Path);
+
     let user = User::without_store();
     let make = |name: &str| {
         user.write(&format!("{name}/a/file"), "content\n");
@@ -448,7 +450,6 @@ fn catches_a_folder_that_differs() {
         snapshot(&user.path(name))
     };
     let expected = make("expected");
-    type Flaw = fn(&std::path::Path);
     let flaws: [(&str, Flaw); 6] = [
         ("a byte", |at| std::fs::write(at.join("a/file"), "Content\n").unwrap()),
         ("a length", |at| std::fs::write(at.join("a/file"), "content").unwrap()),

@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -45,6 +47,8 @@ pub fn workspace() -> &'static Path {
 #[derive(Debug)]
 pub struct User {
     home: TempDir,
+    /// Another user of the system, and the binary where that one may run it.
+    other: Option<(u32, PathBuf)>,
 }
 
 impl User {
@@ -65,7 +69,38 @@ impl User {
     ///
     /// If there is no room for temporary folders.
     pub fn without_store() -> Self {
-        Self { home: tempfile::tempdir().expect("there is room for a temporary folder") }
+        Self {
+            home: tempfile::tempdir().expect("there is room for a temporary folder"),
+            other: None,
+        }
+    }
+
+    /// The same user without privileges: if the tests run as root, every command runs as `nobody`,
+    /// to whom everything in the home then belongs.
+    ///
+    /// # Panics
+    ///
+    /// If the files cannot be given away.
+    #[must_use]
+    pub fn unprivileged(mut self) -> Self {
+        const NOBODY: u32 = 65_534;
+        let own = self.home.path().metadata().expect("the home is there").uid();
+        if own != 0 {
+            return self;
+        }
+        // The workspace may be where nobody else may go.
+        let copy = self.path("cas-binary");
+        std::fs::copy(binary(), &copy).expect("the binary can be copied");
+        let mut todo = vec![self.home.path().to_owned()];
+        while let Some(path) = todo.pop() {
+            lchown(&path, Some(NOBODY), Some(NOBODY)).expect("root may give files away");
+            if path.is_dir() && !path.is_symlink() {
+                let entries = std::fs::read_dir(&path).expect("a folder can be listed");
+                todo.extend(entries.flatten().map(|entry| entry.path()));
+            }
+        }
+        self.other = Some((NOBODY, copy));
+        self
     }
 
     /// A path in the user's home.
@@ -95,7 +130,11 @@ impl User {
     /// The command, not run yet: in the user's home, with the user's store and nothing of the
     /// environment that could change what it does.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(binary());
+        let program = self.other.as_ref().map_or(binary(), |(_, binary)| binary);
+        let mut command = Command::new(program);
+        if let Some((user, _)) = self.other {
+            command.uid(user).gid(user);
+        }
         command.args(args).current_dir(self.home.path());
         for name in ["XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
             command.env_remove(name);

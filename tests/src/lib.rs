@@ -1,7 +1,15 @@
 //! What the tests share: deterministic environments, fault-injecting stores, the real binary.
 
+use std::io::Write;
+
 pub mod cli;
 pub mod env;
 pub mod faulty;
 pub mod invariants;
 pub mod mutant;
+
+/// Says that a test did not test what it is for, and why, where the test runner does not hide it.
+pub fn skip_loudly(why: &str) {
+    // Not `eprintln!`, which is captured and shown only of tests that fail.
+    let _ = writeln!(std::io::stderr(), "\n!!!! SKIPPED: {why}\n");
+}

@@ -46,8 +46,8 @@ fn invariant_faithful_real_books_come_back_as_they_were() {
     let user = User::new();
     let versions = unpack(&user);
     if versions.len() < 2 {
-        eprintln!(
-            "SKIPPED: there are no real books beside the workspace; CAS_TEST_BOOKS names a folder of them"
+        cas_tests::skip_loudly(
+            "there are no real books beside the workspace; CAS_TEST_BOOKS names a folder of them",
         );
         return;
     }

@@ -614,7 +614,7 @@ fn git_applies_the_patch_of_any_two_versions_without_changed_binary_files() {
         }
         let patch = user.run(["diff", old, new, "--patch"]).0.stdout;
         let Some(applied) = git_apply(&from, &patch) else {
-            eprintln!("skipped: there is no git");
+            cas_tests::skip_loudly("there is no git");
             return;
         };
         let said = String::from_utf8_lossy(&applied.stderr);

@@ -51,7 +51,9 @@ fn peak_kib(user: &User, args: &[&str]) -> u64 {
 #[test]
 fn large_files_take_little_memory() {
     if !cfg!(target_os = "linux") {
-        eprintln!("SKIPPED: the memory of a process is read from /proc, which is only on Linux");
+        cas_tests::skip_loudly(
+            "the memory of a process is read from /proc, which is only on Linux",
+        );
         return;
     }
     let user = User::new();
@@ -95,8 +97,8 @@ fn a_full_disk_is_named_and_changes_nothing() {
     let user = User::without_store();
     let disk = user.path("store");
     let Some(_disk) = SmallDisk::mount(&disk, "4m") else {
-        eprintln!(
-            "SKIPPED: a full disk needs a small file system, and this user may not mount one"
+        cas_tests::skip_loudly(
+            "a full disk needs a small file system, and this user may not mount one",
         );
         return;
     };

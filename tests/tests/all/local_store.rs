@@ -343,7 +343,7 @@ async fn a_folder_with_only_leftovers_is_empty() {
 #[tokio::test]
 async fn a_read_only_folder_is_read_and_refuses_writes_as_permission_denied() {
     if rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: root may write to read-only folders; run this as another user");
+        cas_tests::skip_loudly("root may write to read-only folders; run this as another user");
         return;
     }
     let folder = Folder::new();

@@ -52,10 +52,8 @@ impl Progress for Bars {
             bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
-}
 
-impl Drop for Bars {
-    fn drop(&mut self) {
+    fn end(&self) {
         self.bar.lock().unwrap_or_else(PoisonError::into_inner).finish_and_clear();
     }
 }

@@ -78,7 +78,9 @@ impl Checkout {
             store_folder: Some(context.location.path.clone()),
         };
         let report =
-            context.repo.checkout(&version, &self.dir, &options, context.progress.clone()).await?;
+            context.repo.checkout(&version, &self.dir, &options, context.progress.clone()).await;
+        context.progress.end();
+        let report = report?;
         let list = self.list || self.dry_run;
         let view = View {
             book: version.book.to_string(),

@@ -90,8 +90,9 @@ impl Import {
             index: Context::import_index(&dir),
             store_folder: Some(context.location.path.clone()),
         };
-        let report =
-            context.repo.import(&dir, &request, &options, context.progress.clone()).await?;
+        let report = context.repo.import(&dir, &request, &options, context.progress.clone()).await;
+        context.progress.end();
+        let report = report?;
         // What the store held already, of this version or any other.
         let shared = report.totals.size.saturating_sub(report.bytes_new);
         let view = View {

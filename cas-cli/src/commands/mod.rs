@@ -60,10 +60,10 @@ pub(crate) struct Cli {
 pub(crate) struct Global {
     /// Where the store is: a path or a file:// URL (default: a folder in the platform's data
     /// directory, made when first used)
-    #[arg(long, global = true, env = "CAS_STORE", value_name = "LOCATION")]
+    #[arg(long, global = true, env = "CAS_STORE", hide_env_values = true, value_name = "LOCATION")]
     pub(crate) store: Option<String>,
     /// Who you are, for the record of every change (default: user@host)
-    #[arg(long, global = true, env = "CAS_ACTOR", value_name = "NAME")]
+    #[arg(long, global = true, env = "CAS_ACTOR", hide_env_values = true, value_name = "NAME")]
     pub(crate) actor: Option<Actor>,
     /// Answer in JSON
     #[arg(long, global = true)]

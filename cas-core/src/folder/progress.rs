@@ -9,6 +9,9 @@ pub trait Progress: Debug + Send + Sync {
 
     /// So many more files of the step are done.
     fn advance(&self, files: u64);
+
+    /// The work is over, done or not. The caller who gave the listener says so.
+    fn end(&self);
 }
 
 /// One step of an import or checkout.
@@ -30,4 +33,6 @@ impl Progress for NoProgress {
     fn begin(&self, _: Step, _: u64) {}
 
     fn advance(&self, _: u64) {}
+
+    fn end(&self) {}
 }

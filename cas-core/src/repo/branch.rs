@@ -256,17 +256,6 @@ impl Repository {
         Ok(entries)
     }
 
-    /// A ref that is there, and where it points.
-    async fn live(&self, book: &BookId, name: &RefName) -> Result<(LogEntry, CommitId), RepoError> {
-        let Some(head) = self.store.refs().head(book, name).await? else {
-            return Err(self.no_ref(book, name).await?);
-        };
-        match head.entry.target {
-            Some(commit) => Ok((head, commit)),
-            None => Err(RepoError::Deleted { book: book.clone(), name: name.clone() }),
-        }
-    }
-
     async fn move_ref(&self, change: Move<'_>) -> Result<LogEntry, RepoError> {
         let Move { book, name, expect, target, operation, message, request_id } = change;
         let update = RefUpdate {

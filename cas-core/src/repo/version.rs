@@ -84,14 +84,24 @@ impl Repository {
         book: &BookId,
         name: &RefName,
     ) -> Result<(LogEntry, CommitId, Commit), RepoError> {
+        let (head, id) = self.live(book, name).await?;
+        let commit = self.store.get_commit(&id).await?;
+        Ok((head, id, commit))
+    }
+
+    /// A ref that is there, and where it points.
+    pub(crate) async fn live(
+        &self,
+        book: &BookId,
+        name: &RefName,
+    ) -> Result<(LogEntry, CommitId), RepoError> {
         let Some(head) = self.store.refs().head(book, name).await? else {
             return Err(self.no_ref(book, name).await?);
         };
-        let Some(id) = head.entry.target else {
-            return Err(RepoError::Deleted { book: book.clone(), name: name.clone() });
-        };
-        let commit = self.store.get_commit(&id).await?;
-        Ok((head, id, commit))
+        match head.entry.target {
+            Some(commit) => Ok((head, commit)),
+            None => Err(RepoError::Deleted { book: book.clone(), name: name.clone() }),
+        }
     }
 
     /// Refuses tags where a branch is needed.

@@ -6,6 +6,8 @@ mod books;
 mod cli_bad_input;
 mod cli_checkout;
 mod cli_commands;
+mod cli_diff;
+mod cli_hostile;
 mod cli_import;
 mod codec_properties;
 mod conformance;

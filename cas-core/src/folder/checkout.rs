@@ -80,6 +80,8 @@ impl Repository {
         let seen = root.as_ref().map_or_else(State::no_stamp, State::stamp);
         let index = root.as_ref().and_then(State::index).unwrap_or_default();
         let pending = self.pending(root.as_ref()).await;
+        let finished = root.as_ref().is_none_or(|root| State::pending(root).is_empty());
+        let before = (index.origin.clone(), index.entries().len(), finished);
         let plan = self.plan(leaves, root, index, pending, options.force, &progress).await?;
         if !plan.in_the_way.is_empty() {
             let mut files = plan.in_the_way;
@@ -98,6 +100,11 @@ impl Repository {
             tree: tree.to_string(),
             path: options.path.to_string(),
         };
+        let settled = plan.is_quiet() && plan.reread == 0 && options.index;
+        if settled && before == (Some(origin.clone()), plan.keep.len(), true) {
+            // The folder and its index say all of this already.
+            return Ok(report);
+        }
         let target = Target { tree, origin, seen };
         self.carry_out(plan, path, target, options, progress).await?;
         Ok(report)
@@ -199,7 +206,7 @@ impl Repository {
         if State::stamp(&root) != seen {
             return Err(other("another checkout ran there meanwhile: run this one again"));
         }
-        let quiet = plan.write.is_empty() && plan.remove.is_empty() && plan.clear.is_empty();
+        let quiet = plan.is_quiet();
         if !quiet {
             state.begin(State::pending(&root), tree).map_err(state_io)?;
         }

@@ -4,6 +4,7 @@
 //! what an earlier checkout wrote, or if its content is what one wrote or was writing when it was
 //! interrupted. Everything else is the user's.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ use crate::store::Store;
 pub(super) struct Plan {
     /// Files that are right already.
     pub(super) keep: Vec<IndexEntry>,
+    /// How many of them had to be read to find out.
+    pub(super) reread: usize,
     /// Files to write.
     pub(super) write: Vec<Write>,
     /// Files to remove.
@@ -71,31 +74,52 @@ pub(super) struct Item {
 pub(super) type FolderItems = (String, Vec<Item>);
 
 /// Brings the new version, the index and what interrupted checkouts may have left together,
-/// folder by folder.
+/// folder by folder. `leaves` and the index are sorted by path.
 pub(super) fn items(leaves: Vec<Leaf>, index: &Index, pending: &Pending) -> Vec<FolderItems> {
-    let mut paths: BTreeMap<String, (Option<Leaf>, Option<IndexEntry>)> = BTreeMap::new();
-    for path in pending.keys() {
-        paths.entry(path.clone()).or_default();
-    }
-    for entry in index.entries() {
-        paths.entry(entry.path.clone()).or_default().1 = Some(entry.clone());
-    }
-    for leaf in leaves {
-        let path = leaf.path.to_string();
-        paths.entry(path).or_default().0 = Some(leaf);
-    }
-    let mut folders: BTreeMap<String, Vec<Item>> = BTreeMap::new();
-    for (path, (leaf, entry)) in paths {
-        let (folder, name) = split(&path);
-        let item = Item { name: name.to_owned(), leaf, entry };
-        match folders.get_mut(folder) {
-            Some(items) => items.push(item),
-            None => {
-                folders.insert(folder.to_owned(), vec![item]);
-            }
+    let mut folders = Folders::default();
+    for path in pending.keys().filter(|path| index.get(path).is_none()) {
+        if leaves.binary_search_by(|leaf| leaf.path.as_str().cmp(path)).is_err() {
+            folders.add(path, None, None);
         }
     }
-    folders.into_iter().collect()
+    let mut leaves = leaves.into_iter().peekable();
+    let mut entries = index.entries().iter().peekable();
+    loop {
+        let order = match (leaves.peek(), entries.peek()) {
+            (None, None) => return folders.items,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(leaf), Some(entry)) => leaf.path.as_str().cmp(&entry.path),
+        };
+        let leaf = if order.is_le() { leaves.next() } else { None };
+        let entry = if order.is_ge() { entries.next() } else { None };
+        let path = match (&leaf, entry) {
+            (Some(leaf), _) => leaf.path.to_string(),
+            (None, Some(entry)) => entry.path.clone(),
+            (None, None) => continue,
+        };
+        folders.add(&path, leaf, entry.cloned());
+    }
+}
+
+/// Items by folder, in the order in which the folders were met.
+#[derive(Debug, Default)]
+struct Folders {
+    items: Vec<FolderItems>,
+    /// The position of each folder.
+    places: BTreeMap<String, usize>,
+}
+
+impl Folders {
+    fn add(&mut self, path: &str, leaf: Option<Leaf>, entry: Option<IndexEntry>) {
+        let (folder, name) = split(path);
+        let place = self.places.get(folder).copied().unwrap_or_else(|| {
+            self.places.insert(folder.to_owned(), self.items.len());
+            self.items.push((folder.to_owned(), Vec::new()));
+            self.items.len() - 1
+        });
+        self.items[place].1.push(Item { name: name.to_owned(), leaf, entry });
+    }
 }
 
 /// The folder and the name of a path.
@@ -104,9 +128,15 @@ pub(super) fn split(path: &str) -> (&str, &str) {
 }
 
 impl Plan {
+    /// Whether the folder is right as it is.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.write.is_empty() && self.remove.is_empty() && self.clear.is_empty()
+    }
+
     /// Adds what was planned for another folder.
     pub(super) fn add(&mut self, other: Self) {
         self.keep.extend(other.keep);
+        self.reread += other.reread;
         self.write.extend(other.write);
         self.remove.extend(other.remove);
         self.prune.extend(other.prune);
@@ -217,6 +247,7 @@ impl Planner {
                 path: path.to_owned(),
                 known: Known::new(found.stat, wanted, found.seen),
             });
+            plan.reread += 1;
             return Ok(());
         }
         let ours = match &found {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::handle::Handle;
+use super::handle::{Handle, identity};
 use super::index::{Index, IndexEntry, Known, Origin};
 use super::plan::{Pending, Plan, Planner, items, split};
 use super::progress::{Progress, Step};
@@ -264,14 +264,12 @@ struct Target {
 
 /// Opens the folder; `None` if it does not exist yet.
 fn open(path: &Path, options: &CheckoutOptions) -> Result<Option<Handle>, FolderError> {
-    use std::os::unix::fs::MetadataExt;
     let io = |source| FolderError::Io { action: "check out into", path: path.to_owned(), source };
     let root = match Handle::open(path) {
         Ok(root) => root,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io(error)),
     };
-    let identity = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
     let store = options.store_folder.as_deref().and_then(identity);
     if store.is_some() && store == identity(path) {
         return Err(io(std::io::Error::other("it is the store itself")));

@@ -9,7 +9,7 @@ use super::version::Made;
 use super::{Content, NewVersion, RepoError, Repository, VersionRequest};
 use crate::error::ErrorKind;
 use crate::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, TreeId};
-use crate::object::{Entry, EntryKind, Kind, check_symlink};
+use crate::object::{Entry, EntryKind, check_symlink};
 use crate::refs::{LogEntry, RefError, earlier_try};
 use crate::store::{Session, StoreError};
 
@@ -330,15 +330,6 @@ async fn put_contents(session: &Session, edits: &[PathEdit]) -> Result<(), Store
         let Edit::Put(content) = &edit.edit else {
             continue;
         };
-        if content.size() > crate::limits::BLOB_BYTES {
-            let (id, size) = (*content.id().hash(), content.size());
-            return Err(StoreError::TooLarge {
-                kind: Kind::Blob,
-                id,
-                size,
-                limit: crate::limits::BLOB_BYTES,
-            });
-        }
         content.put(session).await?;
     }
     Ok(())

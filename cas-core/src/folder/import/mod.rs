@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::FolderError;
+use super::handle::identity;
 use super::ignored::Rules;
 use super::index::{Index, IndexEntry, Known};
 use super::progress::Progress;
@@ -295,11 +296,6 @@ fn save(path: &Path, scan: &Scan, settled: &Settled) -> std::io::Result<()> {
     std::io::Write::write_all(&mut temp, &index.encode()?)?;
     temp.persist(path)?;
     Ok(())
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 fn io(action: &'static str, path: &Path, source: std::io::Error) -> FolderError {

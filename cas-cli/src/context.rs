@@ -7,13 +7,15 @@ use cas_core::env::Env;
 use cas_core::folder::Progress;
 use cas_core::name::{Actor, RequestId};
 use cas_core::repo::Repository;
-use cas_core::store::{self, Bucket, LocalStore, Store, StoreError};
+use cas_core::store::{self, Bucket, Cache, Location, Store, Variables, Writers, connect};
 
 use crate::commands::Global;
 use crate::error::CommandError;
-use crate::location::Location;
 use crate::output::Output;
 use crate::progress::progress;
+
+/// How many objects are moved at once over a network, where waiting is most of the time.
+const REMOTE_JOBS: usize = 64;
 
 /// What every command works with.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Context {
     env: Env,
     /// Where it is.
     pub(crate) location: Location,
+    /// What it is in.
+    bucket: Bucket,
     /// How answers are given.
     pub(crate) output: Output,
     /// Who hears how far long work is.
@@ -31,21 +35,38 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Opens the store that the user named; the default one is made when it is first used.
+    /// Opens the store that the user named; the default one is made when it is first used, and one
+    /// in memory always is.
     pub(crate) async fn open(global: &Global) -> Result<Self, CommandError> {
         let env = Env::system();
-        let location = location(global)?;
-        let bucket = open_bucket(&location, location.is_default)?;
-        if location.is_default {
-            store::create(&bucket, &location.to_string(), &env).await?;
+        let output = Output::new(global);
+        let Place { location, is_default } = place(global)?;
+        let make = is_default || location == Location::Memory;
+        let bucket = connect(&location, make, &variables())?.bucket;
+        let shown = location.to_string();
+        let marker = if make {
+            store::create(&bucket, &shown, Writers::Any, &env).await?.0
         } else {
-            store::open(&bucket, &location.to_string()).await?;
+            store::open(&bucket, &shown).await?
+        };
+        if let Some(notice) = notice(marker.writers) {
+            output.warn(notice);
         }
-        let jobs = global.jobs.unwrap_or_else(default_jobs);
-        let repo =
-            Repository::new(Store::in_bucket(&bucket, &env), env.clone(), actor(global)?, jobs);
+        let jobs = global.jobs.unwrap_or_else(|| default_jobs(&location));
+        let mut store = Store::in_bucket(&bucket, &env);
+        if let Some(folder) = global.cache.as_ref().filter(|_| location.is_remote()) {
+            let cache = Cache::open(folder, global.cache_size.0)
+                .map_err(CommandError::io(format!("use the cache {}", folder.display())))?;
+            store = store.cached(cache);
+        }
+        let repo = Repository::new(store, env.clone(), actor(global)?, jobs);
         let progress = progress(global.quiet);
-        Ok(Self { repo, env, location, output: Output::new(global), progress })
+        Ok(Self { repo, env, location, bucket, output, progress })
+    }
+
+    /// Waits until what was begun and given up is cleaned away.
+    pub(crate) async fn close(&self) {
+        self.bucket.finish().await;
     }
 
     /// A request id that nobody used before.
@@ -53,41 +74,114 @@ impl Context {
         self.env.request_id()
     }
 
-    /// Where the index of an imported folder is kept; `None` if there is no place for caches.
-    pub(crate) fn import_index(folder: &std::path::Path) -> Option<PathBuf> {
+    /// Where the index of a folder imported into this store is kept; `None` if there is no place
+    /// for caches.
+    ///
+    /// Each store has its own, so that what an index remembers was put into this very store.
+    pub(crate) fn import_index(folder: &std::path::Path, location: &Location) -> Option<PathBuf> {
         use etcetera::BaseStrategy;
         use std::os::unix::ffi::OsStrExt;
-        let whole = std::fs::canonicalize(folder).ok()?;
-        let name = cas_core::name::Hash::of(whole.as_os_str().as_bytes()).to_hex();
+        let mut name = std::fs::canonicalize(folder).ok()?.as_os_str().as_bytes().to_vec();
+        name.push(0);
+        match location.as_folder() {
+            Some(store) => {
+                let store = std::fs::canonicalize(store).ok()?;
+                name.extend_from_slice(store.as_os_str().as_bytes());
+            }
+            None => name.extend_from_slice(location.to_string().as_bytes()),
+        }
+        let name = cas_core::name::Hash::of(&name).to_hex();
         let caches = etcetera::choose_base_strategy().ok()?.cache_dir();
         Some(caches.join("cas").join("import").join(format!("{}.idx", &name[..32])))
     }
 }
 
-/// The location that the user named, or the default one.
-pub(crate) fn location(global: &Global) -> Result<Location, CommandError> {
-    match &global.store {
-        Some(text) => Ok(Location::parse(text)?),
-        None => Location::default_store().ok_or_else(|| {
-            CommandError::Usage(
-                "there is no home folder to keep the default store in: say --store PATH".to_owned(),
-            )
-        }),
-    }
+/// The place that the user named, or the default one.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) location: Location,
+    /// Whether nobody named it.
+    pub(crate) is_default: bool,
 }
 
-/// The bucket at a location, making the folder if it may be made.
-pub(crate) fn open_bucket(location: &Location, make: bool) -> Result<Bucket, CommandError> {
-    let opened =
-        if make { LocalStore::create(&location.path) } else { LocalStore::open(&location.path) };
-    match opened {
-        Ok(local) => Ok(Bucket::local(local)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(StoreError::NoStore { location: location.to_string() }.into())
+/// The place that the user named, or the default one.
+pub(crate) fn place(global: &Global) -> Result<Place, CommandError> {
+    use etcetera::BaseStrategy;
+    if let Some(text) = &global.store {
+        return Ok(Place { location: Location::parse(text)?, is_default: false });
+    }
+    let folders = etcetera::choose_base_strategy().map_err(|_| {
+        CommandError::Usage(
+            "there is no home folder to keep the default store in: say --store LOCATION".to_owned(),
+        )
+    })?;
+    let folder = folders.data_dir().join("cas").join("store");
+    Ok(Place { location: Location::Folder(folder), is_default: true })
+}
+
+/// The settings of every command with where each comes from, as `cas config show` tells them.
+pub(crate) fn resolved_settings(
+    global: &Global,
+    location: &Location,
+) -> Result<Vec<(&'static str, String, String)>, CommandError> {
+    // Options that clap reads from the command line or a variable; it does not say which here.
+    let from = |given: bool, flag: &str, variable: Option<&str>| match (given, variable) {
+        (false, _) => "the default".to_owned(),
+        (true, Some(name)) if !flag_was_given(flag) && std::env::var_os(name).is_some() => {
+            format!("the variable {name}")
         }
-        Err(source) => {
-            Err(CommandError::Io { action: format!("open the store at {location}"), source })
+        (true, _) => format!("the option {flag}"),
+    };
+    let mut settings = vec![
+        ("store", location.to_string(), from(global.store.is_some(), "--store", Some("CAS_STORE"))),
+        (
+            "actor",
+            actor(global)?.to_string(),
+            from(global.actor.is_some(), "--actor", Some("CAS_ACTOR")),
+        ),
+        (
+            "jobs",
+            global.jobs.unwrap_or_else(|| default_jobs(location)).to_string(),
+            from(global.jobs.is_some(), "--jobs", Some("CAS_JOBS")),
+        ),
+    ];
+    let cache = match &global.cache {
+        Some(folder) if location.is_remote() => {
+            format!("{}, at most {}", folder.display(), global.cache_size)
         }
+        Some(_) => "unused: the store is on this machine".to_owned(),
+        None => "none".to_owned(),
+    };
+    settings.push(("cache", cache, from(global.cache.is_some(), "--cache", Some("CAS_CACHE"))));
+    Ok(settings)
+}
+
+fn flag_was_given(flag: &str) -> bool {
+    std::env::args_os().any(|arg| {
+        arg.to_str().is_some_and(|arg| arg == flag || arg.starts_with(&format!("{flag}=")))
+    })
+}
+
+/// The environment, as far as it is text.
+pub(crate) fn variables() -> Variables {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// What a user must know of a store that not everybody may write to.
+pub(crate) fn notice(writers: Writers) -> Option<&'static str> {
+    match writers {
+        Writers::Any => None,
+        Writers::One => Some(
+            "this store is for one writer at a time: its bucket does not keep racing writers apart, \
+             and changes made at once can be lost",
+        ),
+        Writers::Nobody => Some(
+            "this store is closed for writing: its bucket failed the proof that it keeps racing \
+             writers apart; `cas doctor` proves it again",
+        ),
     }
 }
 
@@ -110,7 +204,11 @@ fn actor(global: &Global) -> Result<Actor, CommandError> {
     Ok(Actor::parse(&format!("{user}@{host}"))?)
 }
 
-/// A folder is limited by the machine: a few tasks for each core keep it busy.
-fn default_jobs() -> usize {
+/// A folder is limited by the machine: a few tasks for each core keep it busy. A bucket is limited
+/// by waiting.
+fn default_jobs(location: &Location) -> usize {
+    if location.is_remote() {
+        return REMOTE_JOBS;
+    }
     std::thread::available_parallelism().map_or(2, usize::from) * 2
 }

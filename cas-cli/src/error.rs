@@ -10,7 +10,7 @@ use cas_core::name::NameError;
 use cas_core::object::DecodeError;
 use cas_core::refs::RefError;
 use cas_core::repo::RepoError;
-use cas_core::store::StoreError;
+use cas_core::store::{BackendError, Cause, StoreError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,9 @@ pub(crate) enum CommandError {
         /// What it said.
         source: std::io::Error,
     },
+    /// The user pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
     /// The command cannot be meant.
     #[error("{0}")]
     Usage(String),
@@ -72,11 +75,16 @@ impl CommandError {
             Self::Ref(source) => Some(source.kind()),
             Self::Io { source, .. } => Some(source.into()),
             Self::Found { kind, .. } => Some(*kind),
+            Self::Interrupted => Some(ErrorKind::Unavailable),
         }
     }
 
     /// 1 failed, 2 wrong usage, 3 conflict, 4 damaged data.
     pub(crate) fn exit_code(&self) -> ExitCode {
+        if matches!(self, Self::Interrupted) {
+            // As if the signal had ended it: 128 + SIGINT.
+            return ExitCode::from(130);
+        }
         match self.kind() {
             None => ExitCode::from(2),
             Some(ErrorKind::Conflict) => ExitCode::from(3),
@@ -91,6 +99,11 @@ impl CommandError {
         let mut source = self.source();
         let mut said = self.to_string();
         while let Some(cause) = source {
+            // What a server says is long and full of markup; its meaning is short.
+            if let Some(found) = cause.downcast_ref::<BackendError>() {
+                text.push_str(&format!("\ncaused by: {}", Cause::of(found).summary));
+                break;
+            }
             let cause_said = cause.to_string();
             if !said.ends_with(&cause_said) {
                 text.push_str(&format!("\ncaused by: {cause_said}"));
@@ -118,6 +131,9 @@ impl CommandError {
             );
         }
         match self {
+            Self::Interrupted => {
+                Some("run the command again: it goes on where it stopped".to_owned())
+            }
             Self::Folder(FolderError::Repo(source)) | Self::Repo(source) => repo_hint(source),
             Self::Folder(source) => folder_hint(source),
             Self::Store(source) => store_hint(source),
@@ -219,9 +235,20 @@ fn ref_hint(error: &RefError) -> Option<String> {
 
 fn store_hint(error: &StoreError) -> Option<String> {
     Some(match error {
+        StoreError::Backend { .. } => return error.cause()?.remedy.map(str::to_owned),
+        StoreError::Closed => {
+            "`cas doctor` proves the bucket again; `cas doctor --single-writer` opens it for one writer at a time".to_owned()
+        }
+        StoreError::Unsafe { .. } => {
+            "use another bucket, or say --single-writer if only one writer will ever work on it at a time".to_owned()
+        }
+        StoreError::Credentials { .. } => "`cas config show` tells what was found".to_owned(),
+        StoreError::NoStore { location } if location.contains('?') => {
+            format!("`cas --store '{location}' init` makes one")
+        }
         StoreError::NoStore { location } => format!("`cas --store {location} init` makes one"),
         StoreError::NotEmpty { .. } => {
-            "choose an empty folder, or one that does not exist yet".to_owned()
+            "choose an empty folder or one that does not exist yet, or another prefix in the bucket".to_owned()
         }
         StoreError::BadMarker { source: DecodeError::UnknownVersion { .. }, .. } => {
             "a newer version of cas may know this format".to_owned()

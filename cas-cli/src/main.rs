@@ -8,7 +8,6 @@ mod args;
 mod commands;
 mod context;
 mod error;
-mod location;
 mod output;
 mod progress;
 

@@ -49,6 +49,23 @@ impl Output {
         }
     }
 
+    /// Warns, on standard error, unless silence was asked for: also beside an answer in JSON.
+    pub(crate) fn warn(self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "warning: {text}");
+        }
+    }
+
+    /// Tells on a terminal what is being done, in one line that the next replaces; an empty text
+    /// removes it.
+    pub(crate) fn note(self, text: &str) {
+        use std::io::IsTerminal;
+        if !self.quiet && io::stderr().is_terminal() {
+            let mut err = io::stderr();
+            let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
+        }
+    }
+
     /// Says something that is no answer, on standard error, unless silence was asked for.
     pub(crate) fn say(self, text: &str) {
         if !self.quiet && !self.json {

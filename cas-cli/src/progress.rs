@@ -30,7 +30,9 @@ pub(crate) fn progress(quiet: bool) -> Arc<dyn Progress> {
 impl Progress for Bars {
     fn begin(&self, step: Step, total: u64) {
         let what = match step {
+            Step::Read => "reading",
             Step::Store => "storing",
+            Step::Verify => "checking the store",
             Step::Compare => "comparing",
             Step::Write => "writing",
         };

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use cas_core::env::Env;
 use cas_core::name::Hash;
 use cas_core::object::Kind;
 use cas_core::store::{Bucket, BucketObjects, LocalStore, Objects};
@@ -106,7 +107,8 @@ async fn round(
 
     let start = now();
     if matches!(way, Way::OursStaged) {
-        let writer = BucketObjects::new(Bucket::local(local.clone())).begin().await?;
+        let writer =
+            BucketObjects::new(Bucket::local(local.clone()), Env::system()).begin().await?;
         for (id, bytes) in objects {
             writer.write(Kind::Blob, id, bytes.clone()).await?;
         }
@@ -121,10 +123,11 @@ async fn round(
     let put = per_object(start);
 
     let start = now();
-    let bucket = BucketObjects::new(match way {
+    let bucket = match way {
         Way::Ours | Way::OursStaged => Bucket::local(local),
         Way::Theirs | Way::TheirsSynced => Bucket::new(store.clone()),
-    });
+    };
+    let bucket = BucketObjects::new(bucket, Env::system());
     for (id, bytes) in objects {
         let read = bucket.read(Kind::Blob, id, u64::MAX).await?;
         assert!(read.as_ref() == Some(bytes), "what was put is read");

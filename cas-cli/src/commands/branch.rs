@@ -80,8 +80,8 @@ impl Branch {
                         "{from} is of another book than {book}@{name}"
                     )));
                 }
-                let version = repo.resolve(&from).await?;
-                repo.create_ref(&book, &name, version.id, &format!("from {from}")).await?
+                let commit = repo.resolve_id(&from).await?;
+                repo.create_ref(&book, &name, commit, &format!("from {from}")).await?
             }
             Action::Delete { name: RefArg { book, name } } => {
                 if name.is_tag() {

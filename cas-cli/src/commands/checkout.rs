@@ -75,7 +75,7 @@ impl Checkout {
             force: self.force,
             dry_run: self.dry_run,
             index: !self.no_index,
-            store_folder: Some(context.location.path.clone()),
+            store_folder: context.location.as_folder().map(Into::into),
         };
         let report =
             context.repo.checkout(&version, &self.dir, &options, context.progress.clone()).await;

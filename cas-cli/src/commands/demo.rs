@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use cas_core::ErrorKind;
 use cas_core::name::BlobId;
+use cas_core::store::Location;
 use clap::{Args, Parser};
 
 use crate::commands::{Cli, Global};
@@ -57,7 +58,8 @@ impl Demo {
         book::write(Path::new("field-guide"))?;
         let played = stage.play();
         if let Some(index) =
-            Context::import_index(Path::new("field-guide")).filter(|_| thrown_away.is_some())
+            Context::import_index(Path::new("field-guide"), &Location::Folder("store".into()))
+                .filter(|_| thrown_away.is_some())
         {
             let _ = std::fs::remove_file(index);
         }

@@ -24,7 +24,8 @@ Examples:
   cas import ./book guide                       The next version of guide@main
   cas import ./book guide@draft -m 'Chapter 2'  ... of the branch draft
   cas import ./book guide --exclude '*.tmp'     Leave files out
-  cas import ./book guide --dry-run             Only see what would change")]
+  cas import ./book guide --dry-run             Only see what would change
+  cas import ./book guide --verify-existing     Put right what the store has lost of it")]
 pub(crate) struct Import {
     /// The folder to import
     dir: PathBuf,
@@ -43,6 +44,9 @@ pub(crate) struct Import {
     /// Let a folder without files empty the branch
     #[arg(long)]
     allow_empty: bool,
+    /// Read what the store has of this folder, and write again what it has lost or damaged
+    #[arg(long)]
+    verify_existing: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +59,8 @@ struct View {
     dry_run: bool,
     files: Files,
     bytes: Bytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repaired: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,7 +81,7 @@ struct Bytes {
 
 impl Import {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let Self { dir, target, message, dry_run, exclude, allow_empty } = self;
+        let Self { dir, target, message, dry_run, exclude, allow_empty, verify_existing } = self;
         let BranchArg { book, branch } = target;
         let request = VersionRequest {
             message: message.unwrap_or_else(|| format!("import {}", dir.display())),
@@ -87,8 +93,9 @@ impl Import {
             exclude,
             dry_run,
             allow_empty,
-            index: Context::import_index(&dir),
-            store_folder: Some(context.location.path.clone()),
+            index: Context::import_index(&dir, &context.location),
+            verify_existing,
+            store_folder: context.location.as_folder().map(Into::into),
         };
         let report = context.repo.import(&dir, &request, &options, context.progress.clone()).await;
         context.progress.end();
@@ -110,6 +117,7 @@ impl Import {
                 read: report.read,
             },
             bytes: Bytes { total: report.totals.size, new: report.bytes_new, shared },
+            repaired: verify_existing.then_some(report.repaired),
         };
         context.output.answer(&view, |out| {
             writeln!(out, "{}@{} {}", request.book, request.branch, headline(&report, dry_run))?;
@@ -121,7 +129,12 @@ impl Import {
                 out,
                 "{size}: {new} new, {} shared with what the store had",
                 human_bytes(shared)
-            )
+            )?;
+            if verify_existing {
+                let verb = if dry_run { "damaged" } else { "repaired" };
+                writeln!(out, "{} {verb}", count(report.repaired, "object", "objects"))?;
+            }
+            Ok(())
         })
     }
 }

@@ -5,9 +5,10 @@ mod branch;
 mod cat;
 mod checkout;
 mod completions;
+mod config;
 mod demo;
-
 mod diff;
+mod doctor;
 mod import;
 mod init;
 mod log;
@@ -24,6 +25,9 @@ mod tag;
 mod verify_log;
 mod view;
 
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
 use cas_core::name::Actor;
 use clap::{Args, Parser, Subcommand};
 
@@ -58,7 +62,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Where the store is: a path or a file:// URL (default: a folder in the platform's data
+    /// Where the store is: a path, or a URL as `s3://BUCKET/PREFIX`, `r2://ACCOUNT/BUCKET/PREFIX`,
+    /// `gs://…`, `az://…`, `file://…` or `memory://` (default: a folder in the platform's data
     /// directory, made when first used)
     #[arg(long, global = true, env = "CAS_STORE", hide_env_values = true, value_name = "LOCATION")]
     pub(crate) store: Option<String>,
@@ -71,9 +76,29 @@ pub(crate) struct Global {
     /// Say nothing but the answer
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// How many files to work on at once (default: two for each core)
-    #[arg(long, global = true, value_name = "N", value_parser = jobs)]
+    /// How many files to work on at once (default: two for each core, or 64 over a network)
+    #[arg(
+        long,
+        global = true,
+        env = "CAS_JOBS",
+        hide_env_values = true,
+        value_name = "N",
+        value_parser = jobs
+    )]
     pub(crate) jobs: Option<usize>,
+    /// Keep what is read over a network in this folder, and read it there the next time
+    #[arg(long, global = true, env = "CAS_CACHE", hide_env_values = true, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// How large the cache may grow
+    #[arg(
+        long,
+        global = true,
+        env = "CAS_CACHE_SIZE",
+        hide_env_values = true,
+        value_name = "SIZE",
+        default_value = "5 GiB"
+    )]
+    pub(crate) cache_size: ByteSize,
 }
 
 fn jobs(text: &str) -> Result<usize, String> {
@@ -103,6 +128,8 @@ enum Command {
     Reset(reset::Reset),
     Reflog(reflog::Reflog),
     VerifyLog(verify_log::VerifyLog),
+    Doctor(doctor::Doctor),
+    Config(config::Config),
     Completions(completions::Completions),
     Demo(demo::Demo),
 }
@@ -115,37 +142,64 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Completions(command) => return command.run(&global),
         Command::Demo(command) => return command.run(&global),
         Command::Status(command) => return command.run(&global),
+        Command::Config(command) => return command.run(&global),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_time()
+        .enable_all()
         .build()
         .map_err(CommandError::io("start"))?;
     runtime.block_on(async move {
-        if let Command::Init(command) = command {
-            return command.run(&global).await;
+        match command {
+            Command::Init(command) => return command.run(&global).await,
+            Command::Doctor(command) => return command.run(&global).await,
+            _ => {}
         }
         let context = Context::open(&global).await?;
-        match command {
-            Command::Books(command) => command.run(&context).await,
-            Command::Import(command) => command.run(&context).await,
-            Command::Checkout(command) => command.run(&context).await,
-            Command::Ls(command) => command.run(&context).await,
-            Command::Cat(command) => command.run(&context).await,
-            Command::Put(command) => command.run(&context).await,
-            Command::Rm(command) => command.run(&context).await,
-            Command::Mv(command) => command.run(&context).await,
-            Command::Log(command) => command.run(&context).await,
-            Command::Show(command) => command.run(&context).await,
-            Command::Diff(command) => command.run(&context).await,
-            Command::Branch(command) => command.run(&context).await,
-            Command::Tag(command) => command.run(&context).await,
-            Command::Reset(command) => command.run(&context).await,
-            Command::Reflog(command) => command.run(&context).await,
-            Command::VerifyLog(command) => command.run(&context).await,
-            Command::Init(_) | Command::Completions(_) | Command::Demo(_) | Command::Status(_) => {
-                Ok(())
+        // On a folder an interrupted command may simply end: the next one cleans up. Over a network
+        // it may have begun what would stay.
+        let interrupted = async {
+            if context.location.is_remote() {
+                tokio::signal::ctrl_c().await
+            } else {
+                std::future::pending().await
             }
-        }
+        };
+        let done = tokio::select! {
+            done = command.run(&context) => done,
+            Ok(()) = interrupted => Err(CommandError::Interrupted),
+        };
+        context.close().await;
+        done
     })
+}
+
+impl Command {
+    /// Runs a command that works on an open store.
+    async fn run(self, context: &Context) -> Result<(), CommandError> {
+        match self {
+            Self::Books(command) => command.run(context).await,
+            Self::Import(command) => command.run(context).await,
+            Self::Checkout(command) => command.run(context).await,
+            Self::Ls(command) => command.run(context).await,
+            Self::Cat(command) => command.run(context).await,
+            Self::Put(command) => command.run(context).await,
+            Self::Rm(command) => command.run(context).await,
+            Self::Mv(command) => command.run(context).await,
+            Self::Log(command) => command.run(context).await,
+            Self::Show(command) => command.run(context).await,
+            Self::Diff(command) => command.run(context).await,
+            Self::Branch(command) => command.run(context).await,
+            Self::Tag(command) => command.run(context).await,
+            Self::Reset(command) => command.run(context).await,
+            Self::Reflog(command) => command.run(context).await,
+            Self::VerifyLog(command) => command.run(context).await,
+            Self::Init(_)
+            | Self::Doctor(_)
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Demo(_)
+            | Self::Status(_) => Ok(()),
+        }
+    }
 }

@@ -17,8 +17,12 @@ pub trait Progress: Debug + Send + Sync {
 /// One step of an import or checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// Reading files.
+    Read,
     /// Reading and storing files.
     Store,
+    /// Checking what the store has.
+    Verify,
     /// Comparing the folder with what it is to become.
     Compare,
     /// Writing files.

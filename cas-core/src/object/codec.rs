@@ -87,7 +87,7 @@ pub fn decode_version<T: Serialize + DeserializeOwned>(
 }
 
 /// The number at the start of an array, if `bytes` begin so.
-fn leading_version(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn leading_version(bytes: &[u8]) -> Option<u64> {
     let (array, rest) = head(bytes)?;
     let (number, _) = head(rest)?;
     (array.0 == 4 && number.0 == 0).then_some(number.1)

@@ -10,9 +10,12 @@
 //! its own request id there is success, another's is a lost race, nothing there means try again
 //! at the same position, where at most one of the tries can land.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 
+use super::known::Known;
 use super::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
 use crate::env::Env;
 use crate::error::ErrorKind;
@@ -40,11 +43,18 @@ const REPLAY_ENTRIES: u64 = 64;
 /// How many entries are read at once.
 const READS: usize = 16;
 
+/// How many positions are looked at one by one before a list is cheaper.
+const STEPS: u64 = 4;
+
 /// Refs kept in a bucket.
+///
+/// The newest entry of a ref that was met before is remembered: entries never change or go, so
+/// the newest one now is that one or comes after it.
 #[derive(Debug, Clone)]
 pub struct RefLog {
     bucket: Bucket,
     env: Env,
+    known: Arc<Known>,
 }
 
 /// What became of one attempt to write an entry.
@@ -57,8 +67,36 @@ enum Attempt {
 
 impl RefLog {
     /// The refs in `bucket`.
-    pub const fn new(bucket: Bucket, env: Env) -> Self {
-        Self { bucket, env }
+    pub fn new(bucket: Bucket, env: Env) -> Self {
+        Self { bucket, env, known: Arc::default() }
+    }
+
+    /// The newest entry, by a list of one key.
+    ///
+    /// An update begins so even where an entry is known: if the bucket was emptied meanwhile, a
+    /// list shows it, and the next position being free does not.
+    async fn listed_head(
+        &self,
+        book: &BookId,
+        name: &RefName,
+    ) -> Result<Option<LogEntry>, RefError> {
+        let Some(key) = self.bucket.first_below(&layout::log(book, name)).await? else {
+            return Ok(None);
+        };
+        // Listing the log of a bucket lists folders below it as well: only a slot of this very log
+        // tells its head.
+        let seq = layout::slot_seq(&key).filter(|seq| layout::slot(book, name, *seq) == key);
+        let Some(seq) = seq else {
+            return Err(RefError::UnknownKey { key: key.to_string() });
+        };
+        if let Some(known) = self.known.get(book, name).filter(|known| known.entry.seq == seq) {
+            return Ok(Some(known));
+        }
+        let found = self.entry(book, name, seq).await?;
+        let gone = || DecodeError::Rule("it is listed but cannot be read".to_owned());
+        let found = found.ok_or_else(|| damaged(book, name, seq, gone()))?;
+        self.known.set(&found);
+        Ok(Some(found))
     }
 
     /// The entry that follows `head`.
@@ -129,18 +167,19 @@ impl RefLog {
 #[async_trait]
 impl Refs for RefLog {
     async fn head(&self, book: &BookId, name: &RefName) -> Result<Option<LogEntry>, RefError> {
-        let Some(key) = self.bucket.first_below(&layout::log(book, name)).await? else {
-            return Ok(None);
+        let Some(mut newest) = self.known.get(book, name) else {
+            return self.listed_head(book, name).await;
         };
-        // Listing the log of a bucket lists folders below it as well: only a slot of this very log
-        // tells its head.
-        let seq = layout::slot_seq(&key).filter(|seq| layout::slot(book, name, *seq) == key);
-        let Some(seq) = seq else {
-            return Err(RefError::UnknownKey { key: key.to_string() });
-        };
-        let found = self.entry(book, name, seq).await?;
-        let gone = || DecodeError::Rule("it is listed but cannot be read".to_owned());
-        found.ok_or_else(|| damaged(book, name, seq, gone())).map(Some)
+        for _ in 0..STEPS {
+            match self.entry(book, name, newest.entry.seq + 1).await? {
+                Some(next) => newest = next,
+                None => {
+                    self.known.set(&newest);
+                    return Ok(Some(newest));
+                }
+            }
+        }
+        self.listed_head(book, name).await
     }
 
     async fn entry(
@@ -172,7 +211,12 @@ impl Refs for RefLog {
 
     async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
         check_message(&update.message, limits::ENTRY_MESSAGE_BYTES)?;
-        let mut head = self.head(&update.book, &update.name).await?;
+        // A new ref is mostly what it is said to be: its first position is tried without looking.
+        let mut unseen = update.expect == Expectation::Absent
+            && update.target.is_some()
+            && update.request_id.is_fresh();
+        let mut head =
+            if unseen { None } else { self.listed_head(&update.book, &update.name).await? };
         if let Some(head) = &head
             && let Some(found) = earlier_try(self, head, &update.request_id).await?
         {
@@ -195,11 +239,18 @@ impl Refs for RefLog {
                 return Ok(UpdateOutcome::Refused(head));
             }
             match self.attempt(update, self.next(update, head.as_ref())).await? {
-                Attempt::Won(entry) => return Ok(UpdateOutcome::Moved(entry)),
+                Attempt::Won(entry) => {
+                    self.known.set(&entry);
+                    return Ok(UpdateOutcome::Moved(entry));
+                }
                 Attempt::Lost(winner) => {
                     // The position is another's: none of our puts can land there any more.
                     pending = None;
-                    head = self.newest_from(winner, &update.request_id).await?;
+                    head = if std::mem::take(&mut unseen) {
+                        self.listed_head(&update.book, &update.name).await?
+                    } else {
+                        self.newest_from(winner, &update.request_id).await?
+                    };
                 }
                 Attempt::Nothing(error) => {
                     if let Some(source) = error {

@@ -4,6 +4,7 @@
 //! when, from where and to where.
 
 mod entry;
+mod known;
 mod log;
 mod update;
 mod verify;

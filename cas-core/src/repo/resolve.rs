@@ -49,6 +49,17 @@ impl Repository {
         Ok(Resolved { book: revision.book.clone(), name, id, commit })
     }
 
+    /// The id of the commit that `revision` names, without reading it where that can be spared: a
+    /// ref names only what is there.
+    pub async fn resolve_id(&self, revision: &Revision) -> Result<CommitId, RepoError> {
+        match &revision.base {
+            Base::Ref(name) if revision.back == 0 => {
+                self.resolve_ref(&revision.book, name, revision.seq).await
+            }
+            _ => Ok(self.resolve(revision).await?.id),
+        }
+    }
+
     /// The object whose id begins with `prefix`, of whatever kind; there must be just one.
     pub async fn find_object(&self, prefix: &HashPrefix) -> Result<FoundObject, RepoError> {
         let mut candidates = Vec::new();

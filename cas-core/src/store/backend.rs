@@ -51,6 +51,10 @@ pub trait ObjectWriter: Debug + Send + Sync {
         stream: ByteStream,
     ) -> Result<bool, StoreError>;
 
+    /// Writes an object whatever is there, to put right what is damaged. If the stream ends in an
+    /// error what was there stays.
+    async fn replace(&self, kind: Kind, id: &Hash, stream: ByteStream) -> Result<(), StoreError>;
+
     /// Whether the object is there with this size, and may be relied on once this writer has
     /// published.
     async fn contains(&self, kind: Kind, id: &Hash, size: u64) -> Result<bool, StoreError>;

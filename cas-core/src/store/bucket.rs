@@ -2,26 +2,47 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path as Key;
 use object_store::{
-    Error, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    PutPayload,
+    Error, GetOptions, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, PutPayload,
 };
 
-use super::{ByteStream, LocalStore, StoreError};
+use super::transfer::{PART_BYTES, Transfers};
+use super::{ByteStream, LocalStore, StoreError, cause, layout};
+use crate::env::Env;
+use crate::error::ErrorKind;
 
-/// How often a put-if-absent that was refused although nothing is there is tried again.
-const PUT_ATTEMPTS: usize = 8;
+/// How often a put-if-absent of an object is tried: it may be refused although nothing is there,
+/// or fail without anybody knowing whether it landed. What a key names never changes, so putting
+/// it again is always right.
+const PUT_ATTEMPTS: u32 = 8;
 
-/// An object store, with the shortcuts that a folder offers.
+/// An object store, with the shortcuts that a folder or a bucket offers.
+///
+/// Keys are those of [`layout`]; where in the bucket the store is, only this type knows.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     local: Option<LocalStore>,
+    /// Lists by pages, where the store can.
+    pages: Option<Arc<dyn Pages>>,
+    /// Where in the bucket the store is.
+    root: Key,
+    /// Set once the store is known to be closed for writing.
+    closed: Arc<AtomicBool>,
+    pub(super) transfers: Arc<Transfers>,
 }
+
+/// A store that lists by pages, and can be printed.
+trait Pages: PaginatedListStore + std::fmt::Debug {}
+
+impl<S: PaginatedListStore + std::fmt::Debug> Pages for S {}
 
 /// What became of a put-if-absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +57,28 @@ pub(crate) enum Put {
 impl Bucket {
     /// A bucket of any kind; each put is durable by itself.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, local: None }
+        Self {
+            store,
+            local: None,
+            pages: None,
+            root: Key::default(),
+            closed: Arc::default(),
+            transfers: Arc::default(),
+        }
+    }
+
+    /// A bucket over the network, with the store at `root` in it. `pages` is the same bucket, able
+    /// to list as few keys as are wanted.
+    pub fn remote<P>(store: Arc<dyn ObjectStore>, pages: Arc<P>, root: Key) -> Self
+    where
+        P: PaginatedListStore + std::fmt::Debug,
+    {
+        Self { pages: Some(pages), root, ..Self::new(store) }
     }
 
     /// A folder, where many puts are made durable together.
     pub fn local(store: LocalStore) -> Self {
-        Self { store: Arc::new(store.clone()), local: Some(store) }
+        Self { local: Some(store.clone()), ..Self::new(Arc::new(store)) }
     }
 
     /// The folder, if this is one.
@@ -49,13 +86,36 @@ impl Bucket {
         self.local.as_ref()
     }
 
-    /// Whether nothing at all is there.
+    /// Whether requests cross a network, so that they are worth saving.
+    pub fn is_remote(&self) -> bool {
+        self.local.is_none()
+    }
+
+    /// Refuses every write from now on, through this and all its clones.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until uploads that were given up are cleaned away; their parts would otherwise be
+    /// kept and billed.
+    pub async fn finish(&self) {
+        self.transfers.finish().await;
+    }
+
+    /// Whether nothing at all is there, but for what a proof of the store may have left.
     pub(crate) async fn is_empty(&self) -> Result<bool, StoreError> {
         if let Some(local) = &self.local {
             return local.is_empty().map_err(StoreError::io("list the store's folder"));
         }
-        let first = self.store.list(None).next().await;
-        Ok(first.transpose().map_err(StoreError::backend("list", "the bucket"))?.is_none())
+        let proofs = self.at(&Key::from(layout::PROOFS));
+        let mut keys = self.store.list(self.prefix().as_ref());
+        while let Some(found) = keys.next().await {
+            let found = found.map_err(StoreError::backend("list", "the bucket"))?;
+            if !found.location.prefix_matches(&proofs) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The whole object at `key` of at most `limit` bytes, or its size if it has more.
@@ -64,7 +124,7 @@ impl Bucket {
         key: &Key,
         limit: u64,
     ) -> Result<Option<Result<Bytes, u64>>, StoreError> {
-        let Some(result) = self.get(key).await? else {
+        let Some(result) = self.get(key, GetOptions::default()).await? else {
             return Ok(None);
         };
         let size = result.meta.size;
@@ -80,23 +140,21 @@ impl Bucket {
                 bytes.into()
             }
             GetResultPayload::Stream(pieces) => {
-                let pieces = pieces.map_err(|error| StoreError::backend("read", key)(error));
-                let collect = pieces.try_fold(Vec::new(), |mut all, piece: Bytes| async move {
-                    // Never more than announced, whatever is sent.
-                    if all.len() as u64 <= limit {
-                        all.extend_from_slice(&piece);
-                    }
-                    Ok(all)
-                });
-                collect.await?.into()
+                let key = key.clone();
+                let pieces =
+                    pieces.map(move |piece| piece.map_err(StoreError::backend("read", &key)));
+                ByteStream { size, pieces: pieces.boxed() }.collect(limit).await?
             }
         };
         Ok(Some(Ok(bytes)))
     }
 
-    /// The object at `key` in pieces.
+    /// The object at `key` in pieces; a large one over the network in several requests at once.
     pub(crate) async fn stream(&self, key: &Key) -> Result<Option<ByteStream>, StoreError> {
-        let Some(result) = self.get(key).await? else {
+        if self.pages.is_some() {
+            return self.stream_parts(key).await;
+        }
+        let Some(result) = self.get(key, GetOptions::default()).await? else {
             return Ok(None);
         };
         let size = result.meta.size;
@@ -114,7 +172,7 @@ impl Bucket {
 
     /// The size in bytes of the object at `key`.
     pub(crate) async fn size(&self, key: &Key) -> Result<Option<u64>, StoreError> {
-        match self.store.head(key).await {
+        match self.store.head(&self.at(key)).await {
             Ok(meta) => Ok(Some(meta.size)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(StoreError::backend("look at", key)(error)),
@@ -123,98 +181,105 @@ impl Bucket {
 
     /// Writes the object unless the key is taken.
     pub(crate) async fn put_if_absent(&self, key: &Key, bytes: Bytes) -> Result<Put, StoreError> {
+        self.check_open()?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(key, PutPayload::from_bytes(bytes), options).await {
+        match self.store.put_opts(&self.at(key), PutPayload::from_bytes(bytes), options).await {
             Ok(_) => Ok(Put::Created),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Put::Refused),
             Err(error) => Err(StoreError::backend("write", key)(error)),
         }
     }
 
+    /// Writes the object, whatever is there.
+    pub(crate) async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
+        self.check_open()?;
+        let put = self.store.put(&self.at(key), PutPayload::from_bytes(bytes)).await;
+        put.map(|_| ()).map_err(StoreError::backend("write", key))
+    }
+
     /// Writes an object named by its content, and makes sure that it is there. Returns whether
     /// it was new.
-    pub(crate) async fn put_object(&self, key: &Key, bytes: Bytes) -> Result<bool, StoreError> {
-        for _ in 0..PUT_ATTEMPTS {
-            if self.put_if_absent(key, bytes.clone()).await? == Put::Created {
-                return Ok(true);
-            }
-            match self.size(key).await? {
-                Some(size) if size == bytes.len() as u64 => return Ok(false),
-                Some(_) => {
-                    // What is there cannot be what the key says. Putting it right is safe.
-                    let put = self.store.put(key, PutPayload::from_bytes(bytes)).await;
-                    put.map_err(StoreError::backend("write", key))?;
-                    return Ok(true);
-                }
-                // Refused, and yet nothing there: racing puts were told to try again.
-                None => {}
-            }
-        }
-        let source =
-            Error::AlreadyExists { path: key.to_string(), source: "but it is not there".into() };
-        Err(StoreError::backend("write", key)(source))
-    }
-
-    /// Writes a large object in equal parts, as R2 demands. Nothing is kept if the stream fails.
-    pub(crate) async fn put_stream(
+    pub(crate) async fn put_object(
         &self,
         key: &Key,
-        mut stream: ByteStream,
-    ) -> Result<(), StoreError> {
-        /// At least 5 MiB each, and at most 10,000 of them.
-        const PART_BYTES: u64 = 8 * 1024 * 1024;
-        let part = PART_BYTES.max(stream.size.div_ceil(9_000).next_multiple_of(1 << 20));
-        let part = usize::try_from(part).unwrap_or(usize::MAX);
-        let mut upload =
-            self.store.put_multipart(key).await.map_err(StoreError::backend("write", key))?;
-        let mut buffer = Vec::with_capacity(part);
-        let sent: Result<(), StoreError> = async {
-            while let Some(piece) = stream.pieces.next().await {
-                let mut piece = piece?;
-                while !piece.is_empty() {
-                    let take = piece.len().min(part - buffer.len());
-                    buffer.extend_from_slice(&piece.split_to(take));
-                    if buffer.len() == part {
-                        let full = std::mem::replace(&mut buffer, Vec::with_capacity(part));
-                        upload
-                            .put_part(full.into())
-                            .await
-                            .map_err(StoreError::backend("write", key))?;
+        bytes: Bytes,
+        env: &Env,
+    ) -> Result<bool, StoreError> {
+        let mut last = None;
+        for attempt in 0..PUT_ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(env.backoff(attempt + 3)).await;
+            }
+            match self.put_if_absent(key, bytes.clone()).await {
+                Ok(Put::Created) => return Ok(true),
+                Ok(Put::Refused) => match self.size(key).await? {
+                    Some(size) if size == bytes.len() as u64 => return Ok(false),
+                    Some(_) => {
+                        // What is there cannot be what the key says. Putting it right is safe.
+                        self.put(key, bytes).await?;
+                        return Ok(true);
                     }
-                }
+                    // Refused, and yet nothing there: racing puts were told to try again.
+                    None => {}
+                },
+                // The answer was lost: it may have landed or not.
+                Err(error) if self.is_worth_repeating(&error) => last = Some(error),
+                Err(error) => return Err(error),
             }
-            if !buffer.is_empty() {
-                let rest = std::mem::take(&mut buffer);
-                upload.put_part(rest.into()).await.map_err(StoreError::backend("write", key))?;
-            }
-            upload.complete().await.map_err(StoreError::backend("write", key))?;
-            Ok(())
         }
-        .await;
-        if sent.is_err() {
-            // The first error tells more than what aborting may add.
-            let _ = upload.abort().await;
-        }
-        sent
+        Err(last.unwrap_or_else(|| {
+            let source = "but it is not there".into();
+            let source = Error::AlreadyExists { path: key.to_string(), source };
+            StoreError::backend("write", key)(source)
+        }))
     }
 
-    /// The first key right below `folder`, in order.
+    /// Writes a large object in parts, whatever is there. Nothing is kept if the stream fails.
+    pub(crate) async fn put_stream(&self, key: &Key, stream: ByteStream) -> Result<(), StoreError> {
+        self.check_open()?;
+        let size = stream.size;
+        let sent = self.transfers.upload(&self.store, self.at(key), stream).await;
+        match sent {
+            // The answer to the last request may be what was lost.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::NotFound)
+                    && self.is_remote()
+                    && self.size(key).await.is_ok_and(|found| found == Some(size)) =>
+            {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// The first key right below `folder`, in the order of names, which must be of one length:
+    /// of others not every server agrees on the order.
     pub(crate) async fn first_below(&self, folder: &Key) -> Result<Option<Key>, StoreError> {
         if let Some(local) = &self.local {
             let name =
                 local.first_below(folder).map_err(StoreError::io(format!("list {folder}")))?;
             return Ok(name.map(|name| folder.parts().chain([name.into()]).collect()));
         }
-        let mut keys = self.store.list(Some(folder));
-        match keys.next().await {
-            None => Ok(None),
-            Some(meta) => Ok(Some(meta.map_err(StoreError::backend("list", folder))?.location)),
-        }
+        let at = self.at(folder);
+        let found = match &self.pages {
+            Some(pages) => {
+                let options =
+                    PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+                let page = pages.list_paginated(Some(&format!("{at}/")), options).await;
+                let page = page.map_err(StoreError::backend("list", folder))?;
+                page.result.objects.into_iter().next()
+            }
+            None => {
+                let first = self.store.list(Some(&at)).next().await;
+                first.transpose().map_err(StoreError::backend("list", folder))?
+            }
+        };
+        Ok(found.map(|meta| self.below(&meta.location)))
     }
 
     /// The names of the folders right below `folder`, in order.
     pub(crate) async fn folders(&self, folder: &Key) -> Result<Vec<String>, StoreError> {
-        let list = self.store.list_with_delimiter(Some(folder)).await;
+        let list = self.store.list_with_delimiter(Some(&self.at(folder))).await;
         let list = list.map_err(StoreError::backend("list", folder))?;
         let name = |key: &Key| key.filename().map(str::to_owned);
         let mut names: Vec<_> = list.common_prefixes.iter().filter_map(name).collect();
@@ -224,18 +289,101 @@ impl Bucket {
 
     /// All keys below `folder`, in order.
     pub(crate) async fn keys(&self, folder: &Key) -> Result<Vec<Key>, StoreError> {
-        let list = self.store.list(Some(folder)).map_ok(|meta| meta.location);
+        let at = self.at(folder);
+        let list = self.store.list(Some(&at)).map_ok(|meta| self.below(&meta.location));
         let mut keys: Vec<_> =
             list.try_collect().await.map_err(StoreError::backend("list", folder))?;
         keys.sort_unstable();
         Ok(keys)
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<GetResult>, StoreError> {
-        match self.store.get(key).await {
+    /// A page of at most `max` keys below `folder`, and the token of the next; `None` where the
+    /// store has no pages.
+    pub(super) async fn page(
+        &self,
+        folder: &Key,
+        max: usize,
+        token: Option<String>,
+    ) -> Option<Result<(Vec<Key>, Option<String>), StoreError>> {
+        let pages = self.pages.as_ref()?;
+        let options = PaginatedListOptions {
+            max_keys: Some(max),
+            page_token: token,
+            ..PaginatedListOptions::default()
+        };
+        let page = pages.list_paginated(Some(&format!("{}/", self.at(folder))), options).await;
+        Some(match page {
+            Ok(page) => {
+                let keys =
+                    page.result.objects.iter().map(|meta| self.below(&meta.location)).collect();
+                Ok((keys, page.page_token))
+            }
+            Err(error) => Err(StoreError::backend("list", folder)(error)),
+        })
+    }
+
+    /// A part of the object at `key`; `None` if it is absent.
+    pub(super) async fn range(
+        &self,
+        key: &Key,
+        range: std::ops::Range<u64>,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let options = GetOptions::default().with_range(Some(range));
+        let Some(result) = self.get(key, options).await? else {
+            return Ok(None);
+        };
+        result.bytes().await.map(Some).map_err(StoreError::backend("read", key))
+    }
+
+    /// Removes what is at `key`; absence is no error.
+    pub(super) async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        match self.store.delete(&self.at(key)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(StoreError::backend("delete", key)(error)),
+        }
+    }
+
+    /// The object at `key`. A bucket that is not there is an error, not absence.
+    pub(super) async fn get(
+        &self,
+        key: &Key,
+        options: GetOptions,
+    ) -> Result<Option<GetResult>, StoreError> {
+        match self.store.get_opts(&self.at(key), options).await {
             Ok(result) => Ok(Some(result)),
-            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error @ Error::NotFound { .. }) if !cause::is_missing_bucket(&error) => Ok(None),
             Err(error) => Err(StoreError::backend("read", key)(error)),
         }
+    }
+
+    /// Whether an object of more than [`PART_BYTES`] is written in parts.
+    pub(super) const fn is_large(size: u64) -> bool {
+        size > PART_BYTES
+    }
+
+    /// The key in the bucket of a key of the store.
+    fn at(&self, key: &Key) -> Key {
+        self.root.parts().chain(key.parts()).collect()
+    }
+
+    /// The key of the store of a key in the bucket.
+    fn below(&self, key: &Key) -> Key {
+        match key.prefix_match(&self.root) {
+            Some(rest) => rest.collect(),
+            None => key.clone(),
+        }
+    }
+
+    fn prefix(&self) -> Option<Key> {
+        (!self.root.as_ref().is_empty()).then(|| self.root.clone())
+    }
+
+    /// On a folder an error is final.
+    fn is_worth_repeating(&self, error: &StoreError) -> bool {
+        self.is_remote() && error.kind() == ErrorKind::Unavailable
+    }
+
+    fn check_open(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::Relaxed) { Err(StoreError::Closed) } else { Ok(()) }
     }
 }

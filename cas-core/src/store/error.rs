@@ -1,5 +1,6 @@
 //! Why a store could not do what it was asked.
 
+use super::Cause;
 use crate::error::ErrorKind;
 use crate::name::Hash;
 use crate::object::{DecodeError, Kind};
@@ -102,6 +103,26 @@ pub enum StoreError {
         /// Why.
         source: DecodeError,
     },
+    /// The store failed the proof that racing writers need, and nobody took that upon themselves.
+    #[error("the store is closed for writing: its bucket failed the proof of put-if-absent")]
+    Closed,
+    /// The bucket failed the proof that racing writers need.
+    #[error("{location} cannot hold a store: {reason}")]
+    Unsafe {
+        /// The place.
+        location: String,
+        /// What it did.
+        reason: String,
+    },
+    /// There are no usable credentials for a bucket.
+    #[error("{reason}")]
+    Credentials {
+        /// What is missing, and where it is looked for.
+        reason: String,
+    },
+    /// An upload was given up, because something else failed or the user wanted to stop.
+    #[error("the upload was given up")]
+    GivenUp,
     /// The place is given in a way that this program does not know.
     #[error("{location:?} is no store location: {rule}")]
     BadLocation {
@@ -116,19 +137,18 @@ impl StoreError {
     /// What the caller should do.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Backend { source, .. } => match source {
-                object_store::Error::NotFound { .. } => ErrorKind::NotFound,
-                object_store::Error::PermissionDenied { .. }
-                | object_store::Error::Unauthenticated { .. } => ErrorKind::PermissionDenied,
-                _ => ErrorKind::Unavailable,
-            },
+            Self::Backend { source, .. } => Cause::of(source).kind,
+            Self::Credentials { .. } => ErrorKind::PermissionDenied,
+            Self::GivenUp => ErrorKind::Unavailable,
             Self::Io { source, .. } => source.into(),
             Self::Missing { .. } | Self::Damaged { .. } | Self::Undecodable { .. } => {
                 ErrorKind::Corrupt
             }
             Self::ContentChanged { .. } => ErrorKind::Conflict,
             Self::NoStore { .. } => ErrorKind::NotFound,
-            Self::TooLarge { .. }
+            Self::Closed
+            | Self::Unsafe { .. }
+            | Self::TooLarge { .. }
             | Self::Unwritable { .. }
             | Self::NotEmpty { .. }
             | Self::BadLocation { .. } => ErrorKind::Invalid,
@@ -137,6 +157,14 @@ impl StoreError {
                 DecodeError::UnknownVersion { .. } => ErrorKind::Invalid,
                 _ => ErrorKind::Corrupt,
             },
+        }
+    }
+
+    /// What a bucket's error means; `None` for any other.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Backend { source, .. } => Some(Cause::of(source)),
+            _ => None,
         }
     }
 

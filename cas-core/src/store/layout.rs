@@ -6,6 +6,7 @@
 //! trees/<2 hex>/<62 hex>                   an encoded tree
 //! commits/<2 hex>/<62 hex>                 an encoded commit
 //! refs/<book>/<ref, escaped>/<slot>        one ref log entry
+//! doctor/<32 hex>/<name>                   what proves a bucket, removed when it is proven
 //! ```
 //!
 //! A slot is 16 hex digits of `u64::MAX - seq`, so that the newest entry lists first.
@@ -18,6 +19,9 @@ use crate::object::Kind;
 
 /// The key of the format marker.
 pub const MARKER: &str = "cas-format";
+
+/// The folder of what proves a bucket.
+pub const PROOFS: &str = "doctor";
 
 /// The folder of all refs.
 pub const REFS: &str = "refs";

@@ -9,55 +9,110 @@ use crate::env::{Env, Timestamp};
 use crate::limits;
 use crate::object::codec::{self, DecodeError};
 
-/// The version of the whole layout that this program reads and writes.
+/// The version of the whole layout: of every store whose bucket is fit for any number of writers.
 const VERSION: u64 = 1;
 
+/// The version of a marker that restricts who may write. A program that does not know of the
+/// restriction must not open the store, so it is a version of its own.
+const RESTRICTED_VERSION: u64 = 2;
+
 /// How often the marker is put while the bucket refuses it although nothing is there.
-const PUT_ATTEMPTS: usize = 8;
+const PUT_ATTEMPTS: u32 = 8;
 
 /// The hash that names objects.
 const HASH: &str = "blake3";
 
-/// What `cas-format` says: version, hash name, when the store was made.
+/// What `cas-format` says: version, hash name, when the store was made, and who may write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marker {
     /// When the store was made.
     pub created_at: Timestamp,
+    /// Who may write.
+    pub writers: Writers,
+}
+
+/// Who may write to a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writers {
+    /// Anybody, at once: the bucket has put-if-absent.
+    Any,
+    /// One at a time, as somebody promised: the bucket has no put-if-absent.
+    One,
+    /// Nobody: the bucket has no put-if-absent, and nobody promised anything.
+    Nobody,
+}
+
+impl Writers {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::One => "one",
+            Self::Nobody => "nobody",
+        }
+    }
 }
 
 impl Marker {
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
-        codec::encode(&(VERSION, HASH, self.created_at))
+        match self.writers {
+            Writers::Any => codec::encode(&(VERSION, HASH, self.created_at)),
+            writers => {
+                codec::encode(&(RESTRICTED_VERSION, HASH, self.created_at, writers.as_str()))
+            }
+        }
     }
 
     /// Reads the canonical encoding. A newer version is refused by its number alone, whatever
     /// follows it.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (_, hash, created_at): (u64, String, Timestamp) =
-            codec::decode_version(bytes, limits::MARKER_BYTES, VERSION)?;
+        let known = match codec::leading_version(bytes) {
+            Some(VERSION) => VERSION,
+            _ => RESTRICTED_VERSION,
+        };
+        let (hash, created_at, writers) = if known == VERSION {
+            let (_, hash, created_at): (u64, String, Timestamp) =
+                codec::decode_version(bytes, limits::MARKER_BYTES, known)?;
+            (hash, created_at, Writers::Any)
+        } else {
+            let (_, hash, created_at, writers): (u64, String, Timestamp, String) =
+                codec::decode_version(bytes, limits::MARKER_BYTES, known)?;
+            let restricted = [Writers::One, Writers::Nobody];
+            let writers = restricted.into_iter().find(|known| known.as_str() == writers);
+            let rule = || DecodeError::Rule("writers are \"one\" or \"nobody\"".to_owned());
+            (hash, created_at, writers.ok_or_else(rule)?)
+        };
         if hash != HASH {
             return Err(DecodeError::Rule(format!("objects are named by {hash:?}, not {HASH:?}")));
         }
-        Ok(Self { created_at })
+        Ok(Self { created_at, writers })
     }
 }
 
-/// Opens the store in `bucket`, which must be one of a version known here.
+/// Opens the store in `bucket`, which must be one of a version known here. A store that nobody may
+/// write to is closed for writing in this bucket and all its clones.
 ///
 /// `location` is only shown in errors.
 pub async fn open(bucket: &Bucket, location: &str) -> Result<Marker, StoreError> {
-    match read(bucket, location).await? {
-        Some(marker) => Ok(marker),
-        None => Err(StoreError::NoStore { location: location.to_owned() }),
+    let Some(marker) = read(bucket, location).await? else {
+        // Absent, or is there no bucket at all? A list tells.
+        bucket.first_below(&Key::from(layout::REFS)).await?;
+        return Err(StoreError::NoStore { location: location.to_owned() });
+    };
+    if marker.writers == Writers::Nobody {
+        bucket.close();
     }
+    Ok(marker)
 }
 
 /// Makes a store in `bucket`, which must be empty; one that is there already is opened. Returns
 /// whether it was made.
+///
+/// Whether the bucket is fit for a store is not asked here: see [`examine`](super::examine).
 pub async fn create(
     bucket: &Bucket,
     location: &str,
+    writers: Writers,
     env: &Env,
 ) -> Result<(Marker, bool), StoreError> {
     if let Some(marker) = read(bucket, location).await? {
@@ -66,9 +121,9 @@ pub async fn create(
     if !bucket.is_empty().await? {
         return Err(StoreError::NotEmpty { location: location.to_owned() });
     }
-    let marker = Marker { created_at: env.clock.now() };
+    let marker = Marker { created_at: env.clock.now(), writers };
     let bytes = Bytes::from(marker.encode());
-    for _ in 0..PUT_ATTEMPTS {
+    for attempt in 0..PUT_ATTEMPTS {
         let put = bucket.put_if_absent(&Key::from(layout::MARKER), bytes.clone()).await?;
         // Refused: another process made the store a moment ago, or our own put was repeated.
         if let Some(found) = read(bucket, location).await? {
@@ -76,11 +131,27 @@ pub async fn create(
             return Ok((found, made));
         }
         // Refused, and yet nothing there: racing puts were told to try again.
+        tokio::time::sleep(env.backoff(attempt)).await;
     }
     Err(StoreError::NoStore { location: location.to_owned() })
 }
 
-async fn read(bucket: &Bucket, location: &str) -> Result<Option<Marker>, StoreError> {
+/// Records who may write to a store that is there. Returns its marker.
+pub async fn restrict(
+    bucket: &Bucket,
+    location: &str,
+    writers: Writers,
+) -> Result<Marker, StoreError> {
+    let Some(marker) = read(bucket, location).await? else {
+        return Err(StoreError::NoStore { location: location.to_owned() });
+    };
+    let marker = Marker { writers, ..marker };
+    bucket.put(&Key::from(layout::MARKER), marker.encode().into()).await?;
+    Ok(marker)
+}
+
+/// The marker of the store in `bucket`; `None` if there is no store.
+pub(super) async fn read(bucket: &Bucket, location: &str) -> Result<Option<Marker>, StoreError> {
     let bad = |source| StoreError::BadMarker { location: location.to_owned(), source };
     match bucket.read(&Key::from(layout::MARKER), limits::MARKER_BYTES as u64).await? {
         None => Ok(None),
@@ -98,11 +169,14 @@ mod tests {
 
     #[test]
     fn reads_back_and_refuses_other_versions_and_hashes() {
-        let marker = Marker { created_at: Timestamp::from_micros(5) };
-        assert_eq!(Marker::decode(&marker.encode()).unwrap(), marker);
-        let newer = codec::encode(&(2_u64, "blake3", 5_u64, "more"));
-        assert_eq!(Marker::decode(&newer), Err(DecodeError::UnknownVersion { found: 2, known: 1 }));
+        for writers in [Writers::Any, Writers::One, Writers::Nobody] {
+            let marker = Marker { created_at: Timestamp::from_micros(5), writers };
+            assert_eq!(Marker::decode(&marker.encode()).unwrap(), marker);
+        }
+        let newer = codec::encode(&(3_u64, "blake3", 5_u64, "more"));
+        assert_eq!(Marker::decode(&newer), Err(DecodeError::UnknownVersion { found: 3, known: 2 }));
         assert!(Marker::decode(&codec::encode(&(1_u64, "sha256", 5_u64))).is_err());
+        assert!(Marker::decode(&codec::encode(&(2_u64, "blake3", 5_u64, "any"))).is_err());
         assert!(Marker::decode(b"").is_err());
     }
 }

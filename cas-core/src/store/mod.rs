@@ -12,24 +12,37 @@
 
 mod backend;
 mod bucket;
+mod cache;
+mod cause;
+mod connect;
+mod doctor;
 mod error;
 pub mod layout;
 mod local;
+mod location;
 mod marker;
 mod objects;
 mod session;
 mod spool;
 mod stream;
+mod transfer;
 mod typed;
 
 pub use backend::{ObjectWriter, Objects, Refs};
 pub use bucket::Bucket;
 pub(crate) use bucket::Put;
+pub use cache::Cache;
+pub use cause::Cause;
+pub use connect::{Connection, Setting, Source, Variables, connect};
+pub use doctor::{Check, Examination, Finding, Findings, Measured, examine};
 pub use error::StoreError;
 pub use local::LocalStore;
-pub use marker::{Marker, create, open};
+pub use location::{Location, R2Account, S3Location};
+pub use marker::{Marker, Writers, create, open, restrict};
+/// What the object store's client says.
+pub use object_store::Error as BackendError;
 pub use objects::BucketObjects;
 pub use session::Session;
 pub use spool::Spooled;
 pub use stream::ByteStream;
-pub use typed::Store;
+pub use typed::{Health, Store};

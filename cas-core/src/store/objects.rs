@@ -1,13 +1,18 @@
 //! Objects in a bucket.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use object_store::path::Path as Key;
+use tokio::sync::OnceCell;
 
 use super::local::Stage;
 use super::{Bucket, ByteStream, ObjectWriter, Objects, StoreError, layout};
+use crate::env::Env;
 use crate::limits;
 use crate::name::{Hash, HashPrefix};
 use crate::object::Kind;
@@ -16,12 +21,13 @@ use crate::object::Kind;
 #[derive(Debug, Clone)]
 pub struct BucketObjects {
     bucket: Bucket,
+    env: Env,
 }
 
 impl BucketObjects {
     /// The objects in `bucket`.
-    pub const fn new(bucket: Bucket) -> Self {
-        Self { bucket }
+    pub const fn new(bucket: Bucket, env: Env) -> Self {
+        Self { bucket, env }
     }
 }
 
@@ -53,21 +59,52 @@ impl Objects for BucketObjects {
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {
         Ok(match self.bucket.as_local() {
             Some(local) => Box::new(StagedWriter { stage: local.stage() }),
-            None => Box::new(DirectWriter { bucket: self.bucket.clone() }),
+            None => Box::new(DirectWriter {
+                bucket: self.bucket.clone(),
+                env: self.env.clone(),
+                puts: Mutex::default(),
+            }),
         })
     }
 }
 
 /// Writes to a bucket where each put is durable by itself.
+///
+/// Equal content comes more than once in most books. Each key is put once: whoever comes second
+/// waits for the first, because some buckets refuse a second write of a key within a second.
 #[derive(Debug)]
 struct DirectWriter {
     bucket: Bucket,
+    env: Env,
+    /// The puts that were begun, by key.
+    puts: Mutex<BTreeMap<Key, Arc<OnceCell<()>>>>,
+}
+
+impl DirectWriter {
+    /// Does `put` unless the key was put before. Returns whether the object was new.
+    async fn once<F>(&self, key: &Key, put: F) -> Result<bool, StoreError>
+    where
+        F: Future<Output = Result<bool, StoreError>>,
+    {
+        let cell = {
+            let mut puts = self.puts.lock().unwrap_or_else(PoisonError::into_inner);
+            puts.entry(key.clone()).or_default().clone()
+        };
+        let mut new = false;
+        let result = cell.get_or_try_init(|| async {
+            new = put.await?;
+            Ok::<_, StoreError>(())
+        });
+        result.await?;
+        Ok(new)
+    }
 }
 
 #[async_trait]
 impl ObjectWriter for DirectWriter {
     async fn write(&self, kind: Kind, id: &Hash, bytes: Bytes) -> Result<bool, StoreError> {
-        self.bucket.put_object(&layout::object(kind, id), bytes).await
+        let key = layout::object(kind, id);
+        self.once(&key, self.bucket.put_object(&key, bytes, &self.env)).await
     }
 
     async fn write_stream(
@@ -76,11 +113,31 @@ impl ObjectWriter for DirectWriter {
         id: &Hash,
         stream: ByteStream,
     ) -> Result<bool, StoreError> {
-        if self.contains(kind, id, stream.size).await? {
-            return Ok(false);
+        let key = layout::object(kind, id);
+        let size = stream.size;
+        let put = async {
+            if !Bucket::is_large(size) {
+                let bytes = stream.collect(size).await?;
+                return self.bucket.put_object(&key, bytes, &self.env).await;
+            }
+            // An upload in parts cannot be made conditional, and looking costs less than sending.
+            if self.bucket.size(&key).await? == Some(size) {
+                return Ok(false);
+            }
+            self.bucket.put_stream(&key, stream).await?;
+            Ok(true)
+        };
+        self.once(&key, put).await
+    }
+
+    async fn replace(&self, kind: Kind, id: &Hash, stream: ByteStream) -> Result<(), StoreError> {
+        let key = layout::object(kind, id);
+        if Bucket::is_large(stream.size) {
+            return self.bucket.put_stream(&key, stream).await;
         }
-        self.bucket.put_stream(&layout::object(kind, id), stream).await?;
-        Ok(true)
+        let size = stream.size;
+        let bytes = stream.collect(size).await?;
+        self.bucket.put(&key, bytes).await
     }
 
     async fn contains(&self, kind: Kind, id: &Hash, size: u64) -> Result<bool, StoreError> {
@@ -96,6 +153,23 @@ impl ObjectWriter for DirectWriter {
 #[derive(Debug)]
 struct StagedWriter {
     stage: Stage,
+}
+
+impl StagedWriter {
+    /// Writes an object into the batch, which will replace what is at its key.
+    async fn stage_stream(
+        &self,
+        kind: Kind,
+        id: &Hash,
+        mut stream: ByteStream,
+    ) -> Result<bool, StoreError> {
+        let failed = || StoreError::io(format!("write {kind} {id}"));
+        let mut file = self.stage.file(layout::object(kind, id)).map_err(failed())?;
+        while let Some(piece) = stream.pieces.next().await {
+            file.write(&piece?).map_err(failed())?;
+        }
+        Ok(file.finish())
+    }
 }
 
 #[async_trait]
@@ -117,17 +191,16 @@ impl ObjectWriter for StagedWriter {
         &self,
         kind: Kind,
         id: &Hash,
-        mut stream: ByteStream,
+        stream: ByteStream,
     ) -> Result<bool, StoreError> {
         if self.contains(kind, id, stream.size).await? {
             return Ok(false);
         }
-        let failed = || StoreError::io(format!("write {kind} {id}"));
-        let mut file = self.stage.file(layout::object(kind, id)).map_err(failed())?;
-        while let Some(piece) = stream.pieces.next().await {
-            file.write(&piece?).map_err(failed())?;
-        }
-        Ok(file.finish())
+        self.stage_stream(kind, id, stream).await
+    }
+
+    async fn replace(&self, kind: Kind, id: &Hash, stream: ByteStream) -> Result<(), StoreError> {
+        self.stage_stream(kind, id, stream).await.map(|_| ())
     }
 
     async fn contains(&self, kind: Kind, id: &Hash, size: u64) -> Result<bool, StoreError> {

@@ -49,6 +49,21 @@ impl Session {
         self.writer.write_stream(kind, &hash, stream).await
     }
 
+    /// Writes a blob whatever is there, to put right what is missing or damaged. Content that
+    /// hashes to anything else is [`StoreError::ContentChanged`], and what is there stays.
+    pub async fn replace_blob(&self, id: BlobId, stream: ByteStream) -> Result<(), StoreError> {
+        let (kind, hash) = (Kind::Blob, *id.hash());
+        let stream = stream.verified(hash, move |_| StoreError::ContentChanged { kind, id: hash });
+        self.writer.replace(kind, &hash, stream).await
+    }
+
+    /// Writes a tree whatever is there, to put right what is missing or damaged.
+    pub async fn replace_tree(&self, tree: &Tree) -> Result<(), StoreError> {
+        let (id, bytes) = tree.encode_with_id();
+        let stream = ByteStream::from_bytes(bytes.into());
+        self.writer.replace(Kind::Tree, id.hash(), stream).await
+    }
+
     /// Whether the blob is there with this size; if so, it may be relied on once published.
     pub async fn contains_blob(&self, id: BlobId, size: u64) -> Result<bool, StoreError> {
         self.writer.contains(Kind::Blob, id.hash(), size).await

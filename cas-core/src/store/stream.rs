@@ -24,6 +24,32 @@ impl ByteStream {
         self.pieces.next().await
     }
 
+    /// Bytes that are in memory.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        let size = bytes.len() as u64;
+        Self { size, pieces: futures::stream::iter([Ok(bytes)]).boxed() }
+    }
+
+    /// Everything in memory: of at most a little more than `limit` bytes, whatever comes.
+    pub(super) async fn collect(mut self, limit: u64) -> Result<Bytes, StoreError> {
+        let Some(first) = self.next().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
+        // Most objects come in one piece, which need not be copied.
+        let Some(second) = self.next().await.transpose()? else {
+            return Ok(first);
+        };
+        let mut all = Vec::with_capacity(usize::try_from(self.size.min(limit)).unwrap_or_default());
+        all.extend_from_slice(&first);
+        all.extend_from_slice(&second);
+        while let Some(piece) = self.next().await.transpose()? {
+            if all.len() as u64 <= limit {
+                all.extend_from_slice(&piece);
+            }
+        }
+        Ok(all.into())
+    }
+
     /// The rest of a file, said to have `size` bytes; `what` names it in errors.
     pub(crate) fn from_file(file: std::fs::File, size: u64, what: &str) -> Self {
         let pieces = FilePieces::new(file, format!("read {what}"));

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::cache::CachedObjects;
 use super::objects::whole_limit;
-use super::{Bucket, BucketObjects, ByteStream, Objects, Refs, Session, Spooled, StoreError};
+use super::{
+    Bucket, BucketObjects, ByteStream, Cache, Objects, Refs, Session, Spooled, StoreError,
+};
 use crate::env::Env;
 use crate::limits;
 use crate::name::{BlobId, CommitId, Hash, HashPrefix, TreeId};
@@ -27,8 +30,14 @@ impl Store {
 
     /// The store in a bucket.
     pub fn in_bucket(bucket: &Bucket, env: &Env) -> Self {
-        let objects = BucketObjects::new(bucket.clone());
+        let objects = BucketObjects::new(bucket.clone(), env.clone());
         Self::new(Arc::new(objects), Arc::new(RefLog::new(bucket.clone(), env.clone())))
+    }
+
+    /// The same store, with objects read from a cache where it has them.
+    #[must_use]
+    pub fn cached(self, cache: Cache) -> Self {
+        Self { objects: Arc::new(CachedObjects::new(self.objects, cache)), ..self }
     }
 
     /// The refs.
@@ -83,8 +92,8 @@ impl Store {
         if stream.size > limits::WHOLE_BYTES {
             return Spooled::from_stream(stream).await;
         }
-        drop(stream);
-        Ok(Spooled::Memory(self.get_blob(id).await?))
+        let size = stream.size;
+        Ok(Spooled::Memory(stream.collect(size).await?))
     }
 
     /// The size in bytes of an object; `None` if absent.
@@ -97,8 +106,35 @@ impl Store {
         self.objects.list(kind, prefix).await
     }
 
-    /// The bytes of an object, after verifying them.
+    /// Whether an object is there and intact: all of it is read.
+    pub async fn check(&self, kind: Kind, id: &Hash) -> Result<Health, StoreError> {
+        let Some(stream) = self.objects.stream(kind, id).await? else {
+            return Ok(Health::Missing);
+        };
+        let hash = *id;
+        let damaged = move |reason| StoreError::Damaged { kind, id: hash, reason };
+        let mut stream = stream.verified(hash, damaged);
+        while let Some(piece) = stream.next().await {
+            match piece {
+                Ok(_) => {}
+                Err(StoreError::Damaged { .. }) => return Ok(Health::Damaged),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Health::Intact)
+    }
+
+    /// The bytes of an object, after verifying them. Wrong ones are asked for once more: they may
+    /// have been spoiled on the way.
     async fn read(&self, kind: Kind, id: &Hash) -> Result<Bytes, StoreError> {
+        let mut found = self.read_once(kind, id).await;
+        if matches!(found, Err(StoreError::Damaged { .. })) {
+            found = self.read_once(kind, id).await;
+        }
+        found
+    }
+
+    async fn read_once(&self, kind: Kind, id: &Hash) -> Result<Bytes, StoreError> {
         let Some(bytes) = self.objects.read(kind, id, whole_limit(kind)).await? else {
             return Err(StoreError::Missing { kind, id: *id });
         };
@@ -109,6 +145,17 @@ impl Store {
         }
         Ok(bytes)
     }
+}
+
+/// How an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// There, and what its id says.
+    Intact,
+    /// Not there.
+    Missing,
+    /// There, and something else.
+    Damaged,
 }
 
 fn undecodable(kind: Kind, id: &Hash) -> impl FnOnce(DecodeError) -> StoreError {

@@ -17,7 +17,7 @@ use cas_core::name::{
 use cas_core::object::{Commit, Entry, EntryKind, Kind, Metadata, Tree, TreeBuilder};
 use cas_core::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, verify_log};
 use cas_core::store::{
-    Bucket, ByteStream, LocalStore, Marker, Store, StoreError, create, layout, open,
+    Bucket, ByteStream, LocalStore, Marker, Store, StoreError, Writers, create, layout, open,
 };
 use cas_tests::env::test_env;
 use cas_tests::faulty::{Fault, FaultyStore, snapshot};
@@ -98,18 +98,18 @@ pub(crate) async fn marks(make: impl Fn() -> Bucket) {
     let error = open(&place, "here").await.unwrap_err();
     assert!(matches!(error, StoreError::NoStore { .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let (marker, new) = create(&place, "here", &env).await.unwrap();
+    let (marker, new) = create(&place, "here", Writers::Any, &env).await.unwrap();
     assert!(new);
     assert_eq!(open(&place, "here").await.unwrap(), marker);
     // Making it again opens it, and does not change when it was made.
-    let again = create(&place, "here", &env).await.unwrap();
+    let again = create(&place, "here", Writers::Any, &env).await.unwrap();
     assert_eq!(again, (marker, false));
 
     // A place in use for something else is left alone.
     let place = make();
     let store = Store::in_bucket(&place, &env);
     put(&store, b"not a store's").await;
-    let error = create(&place, "here", &env).await.unwrap_err();
+    let error = create(&place, "here", Writers::Any, &env).await.unwrap_err();
     assert!(matches!(error, StoreError::NotEmpty { .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(open(&place, "here").await.is_err());
@@ -119,7 +119,7 @@ pub(crate) async fn marks(make: impl Fn() -> Bucket) {
 async fn refuses_marker(place: &Bucket, raw: &dyn ObjectStore, marker: Vec<u8>) -> StoreError {
     let key = Key::from(layout::MARKER);
     raw.put(&key, marker.clone().into()).await.unwrap();
-    let error = create(place, "here", &test_env(1)).await.unwrap_err();
+    let error = create(place, "here", Writers::Any, &test_env(1)).await.unwrap_err();
     assert!(matches!(error, StoreError::BadMarker { .. }), "{error}");
     let kept = raw.get(&key).await.unwrap().bytes().await.unwrap();
     assert_eq!(kept, marker);
@@ -130,7 +130,7 @@ async fn refuses_marker(place: &Bucket, raw: &dyn ObjectStore, marker: Vec<u8>) 
 async fn unknown_versions_and_damaged_markers_are_refused() {
     let raw = Arc::new(InMemory::new());
     let place = Bucket::new(raw.clone());
-    let good = Marker { created_at: Timestamp::from_micros(7) };
+    let good = Marker { created_at: Timestamp::from_micros(7), writers: Writers::Any };
     let mut newer = good.encode();
     newer[1] += 1;
     let error = refuses_marker(&place, &*raw, newer).await;
@@ -152,12 +152,12 @@ async fn invariant_certain_a_store_is_made_once_whatever_fails() {
             let faulty = FaultyStore::new(memory.clone()).with_fault(n, fault);
             let bucket = Bucket::new(Arc::new(faulty.clone()));
             let env = test_env(1);
-            let answer = create(&bucket, "here", &env).await;
+            let answer = create(&bucket, "here", Writers::Any, &env).await;
             faulty.settle().await;
             let context = format!("{fault:?} at call {n}");
             let over = faulty.calls() < n;
             let bucket = Bucket::new(memory.clone());
-            let (marker, new) = create(&bucket, "here", &env).await.expect(&context);
+            let (marker, new) = create(&bucket, "here", Writers::Any, &env).await.expect(&context);
             match answer {
                 Ok(made) => assert_eq!((made, new), ((marker, true), false), "{context}"),
                 // What the put left behind, if anything, is opened the second time.

@@ -11,7 +11,7 @@ use cas_core::env::Timestamp;
 use cas_core::name::{Actor, BlobId, BookId, CommitId, Operation, RefName, RequestId, TreeId};
 use cas_core::object::{Commit, Kind, Metadata, Tree};
 use cas_core::refs::{Expectation, RefError, RefUpdate, UpdateOutcome};
-use cas_core::store::{Bucket, LocalStore, Store, StoreError, create, layout};
+use cas_core::store::{Bucket, LocalStore, Store, StoreError, Writers, create, layout};
 use cas_tests::env::test_env;
 use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
@@ -331,12 +331,12 @@ async fn a_folder_with_only_leftovers_is_empty() {
     let bucket = Bucket::local(folder.local.clone());
     fs::create_dir_all(folder.home.path().join("tmp/dead")).unwrap();
     fs::create_dir(folder.home.path().join("lost+found")).unwrap();
-    let (_, new) = create(&bucket, "here", &test_env(0)).await.unwrap();
+    let (_, new) = create(&bucket, "here", Writers::Any, &test_env(0)).await.unwrap();
     assert!(new);
     let other = Folder::new();
     fs::write(other.home.path().join("README.md"), b"mine").unwrap();
     let bucket = Bucket::local(other.local.clone());
-    let error = create(&bucket, "here", &test_env(0)).await.unwrap_err();
+    let error = create(&bucket, "here", Writers::Any, &test_env(0)).await.unwrap_err();
     assert!(matches!(error, StoreError::NotEmpty { .. }), "{error}");
 }
 

@@ -178,6 +178,6 @@ fn mutant(store: Arc<dyn ObjectStore>, flaw: RefFlaw) -> Repository {
     let (env, bucket) = (test_env(9), Bucket::new(store));
     let refs: Arc<dyn Refs> = Arc::new(RefLog::new(bucket.clone(), env.clone()));
     let refs = Arc::new(MutantRefs::new(refs, flaw, test_env(10)));
-    let store = Store::new(Arc::new(BucketObjects::new(bucket)), refs);
+    let store = Store::new(Arc::new(BucketObjects::new(bucket, env.clone())), refs);
     Repository::new(store, env, actor("ada"), 1)
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::io;
+use super::trees::Trees;
+use super::{Place, Settled, io};
 use crate::folder::FolderError;
 use crate::folder::handle::Handle;
 use crate::folder::index::Known;
@@ -13,23 +14,18 @@ use crate::folder::progress::{Progress, Step};
 use crate::folder::read::{Data, ReadFault, ReadFile, read_file};
 use crate::folder::scan::Scan;
 use crate::folder::stat::Tick;
-use crate::name::{BookPath, Hash};
+use crate::name::{BookPath, Hash, TreeId};
 use crate::object::{EntryKind, Kind, check_symlink};
 use crate::repo::{PathFault, Side, for_each};
 use crate::store::{ByteStream, Session, Store, StoreError};
-
-/// What is known of each file, by its place in the scan: its folder and its position there.
-pub(super) type Settled = Vec<Vec<Option<Known>>>;
 
 /// What all workers of one import share.
 #[derive(Debug)]
 pub(super) struct Work {
     root: Handle,
     path: PathBuf,
-    target: Target,
-    /// Ids of what is in the store for certain.
-    vouched: BTreeSet<Hash>,
-    progress: Arc<dyn Progress>,
+    pub(super) target: Target,
+    pub(super) progress: Arc<dyn Progress>,
     read: AtomicU64,
     bytes_new: AtomicU64,
 }
@@ -49,26 +45,33 @@ pub(super) enum Target {
 }
 
 /// One file to look after.
-struct Job {
-    place: (usize, usize),
-    path: String,
-    kind: EntryKind,
-    /// What the index remembers, if that is still true.
-    recalled: Option<Known>,
+pub(super) struct Job {
+    pub(super) place: Place,
+    pub(super) path: String,
+    pub(super) kind: EntryKind,
+    /// What is known of it, if anything is.
+    pub(super) known: Option<Known>,
+}
+
+/// What is done with a file that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    /// Only find out what it is.
+    Hash,
+    /// Put it as well.
+    Put,
 }
 
 impl Work {
     pub(super) fn open(
         path: &Path,
         target: Target,
-        vouched: BTreeSet<Hash>,
         progress: Arc<dyn Progress>,
     ) -> Result<Self, FolderError> {
         Ok(Self {
             root: Handle::open(path).map_err(|source| io("open", path, source))?,
             path: path.to_owned(),
             target,
-            vouched,
             progress,
             read: AtomicU64::new(0),
             bytes_new: AtomicU64::new(0),
@@ -83,41 +86,104 @@ impl Work {
         }
     }
 
-    pub(super) fn is_vouched(&self, id: &Hash) -> bool {
-        self.vouched.contains(id)
-    }
-
-    /// How many files were read, and how many bytes the store did not have.
+    /// How many files were read to find out what they are, and how many bytes the store did not
+    /// have.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.read.load(Ordering::Relaxed), self.bytes_new.load(Ordering::Relaxed))
     }
 
-    /// Reads what the index does not know, and puts what the store may not have.
-    pub(super) async fn settle(
+    /// Finds out what the files are that the index does not know. Nothing is put.
+    pub(super) async fn hash(
         self: &Arc<Self>,
         scan: &Scan,
         settled: &mut Settled,
         jobs: usize,
     ) -> Result<(), FolderError> {
-        let mut todo = Vec::new();
-        for (at, folder) in scan.folders.iter().enumerate() {
-            for (nth, file) in folder.files.iter().enumerate() {
-                let recalled = settled[at][nth];
-                if recalled.is_none_or(|known| !self.is_vouched(known.content().id.hash())) {
-                    let path = folder.join(file.name.as_str());
-                    todo.push(Job { place: (at, nth), path, kind: file.kind, recalled });
-                }
-            }
-        }
+        let todo: Vec<_> =
+            jobs_of(scan, settled).into_iter().filter(|job| job.known.is_none()).collect();
+        self.settle(Step::Read, Act::Hash, todo, scan, settled, jobs).await
+    }
+
+    /// Finds out what all files are, and puts them: nothing is known to be in the store.
+    pub(super) async fn put_all(
+        self: &Arc<Self>,
+        scan: &Scan,
+        settled: &mut Settled,
+        jobs: usize,
+    ) -> Result<(), FolderError> {
+        let todo = jobs_of(scan, settled);
+        self.settle(Step::Store, Act::Put, todo, scan, settled, jobs).await
+    }
+
+    /// Puts these files, whose content is known.
+    pub(super) async fn put_some(
+        self: &Arc<Self>,
+        scan: &Scan,
+        settled: &Settled,
+        places: &[Place],
+        jobs: usize,
+    ) -> Result<(), FolderError> {
+        let todo: Vec<_> = places.iter().map(|place| job(scan, settled, *place)).collect();
         self.progress.begin(Step::Store, todo.len() as u64);
         let work = self.clone();
         let done = for_each(todo, jobs, move |job| {
             let work = work.clone();
             async move {
-                let place = job.place;
-                let found = work.file(job).await?;
+                let known = job.known;
+                let found = work.file(&job, Act::Put).await?;
                 work.progress.advance(1);
-                Ok::<_, FolderError>((place, found))
+                match found {
+                    Ok(found) if known.is_none_or(|known| known.content() == found.content()) => {
+                        Ok(())
+                    }
+                    // It is not what the tree will say any more.
+                    _ => Err(FolderError::Changed { path: work.path.join(&job.path) }),
+                }
+            }
+        });
+        done.await.map(|_| ())
+    }
+
+    /// Puts these trees. Nothing names them yet, so their order is no matter.
+    pub(super) async fn put_trees(
+        self: &Arc<Self>,
+        trees: Arc<Trees>,
+        ids: Vec<TreeId>,
+        jobs: usize,
+    ) -> Result<(), FolderError> {
+        let work = self.clone();
+        let done = for_each(ids, jobs, move |id| {
+            let (work, trees) = (work.clone(), trees.clone());
+            async move {
+                if let (Some(session), Some(tree)) = (work.session(), trees.all.get(&id)) {
+                    session.put_tree(tree).await?;
+                }
+                Ok::<_, FolderError>(())
+            }
+        });
+        done.await.map(|_| ())
+    }
+
+    async fn settle(
+        self: &Arc<Self>,
+        step: Step,
+        act: Act,
+        todo: Vec<Job>,
+        scan: &Scan,
+        settled: &mut Settled,
+        jobs: usize,
+    ) -> Result<(), FolderError> {
+        if todo.is_empty() {
+            return Ok(());
+        }
+        self.progress.begin(step, todo.len() as u64);
+        let work = self.clone();
+        let done = for_each(todo, jobs, move |job| {
+            let work = work.clone();
+            async move {
+                let found = work.file(&job, act).await?;
+                work.progress.advance(1);
+                Ok::<_, FolderError>((job.place, found))
             }
         });
         let mut faults = Vec::new();
@@ -142,50 +208,69 @@ impl Work {
         Ok(())
     }
 
-    /// Makes sure that the store has one file's content; reads it if need be.
+    /// Finds out what one file is, and makes sure that the store has its content if it is to be
+    /// put.
     ///
     /// A file that no book can hold, or that cannot be read, is the inner error: all of those are
     /// told together.
-    async fn file(&self, job: Job) -> Result<Result<Known, PathFault>, FolderError> {
-        let Job { path, kind, recalled, .. } = job;
-        if let Some(known) = recalled {
-            let content = known.content();
-            match &self.target {
-                Target::Session(session) => {
-                    if session.contains_blob(content.id, content.size).await? {
-                        return Ok(Ok(known));
-                    }
-                }
-                Target::DryRun { store, met } => {
-                    if would_be_new(store, met, content).await? {
-                        self.bytes_new.fetch_add(content.size, Ordering::Relaxed);
-                    }
-                    return Ok(Ok(known));
-                }
-            }
+    async fn file(&self, job: &Job, act: Act) -> Result<Result<Known, PathFault>, FolderError> {
+        let Job { path, kind, known, .. } = job;
+        // What the index knows was put before, most likely: looking may spare reading it.
+        if let (Some(known), Act::Put) = (known, act)
+            && self.has(known.content()).await?
+        {
+            return Ok(Ok(*known));
         }
-        let found = match read_file(&self.root, &path, kind) {
+        let found = match self.read(path, *kind)? {
             Ok(found) => found,
-            Err(ReadFault::Changed | ReadFault::Gone) => {
-                return Err(FolderError::Changed { path: self.path.join(&path) });
-            }
-            Err(ReadFault::Io(error)) => {
-                return Ok(Err(PathFault { path, reason: format!("it cannot be read: {error}") }));
-            }
+            Err(fault) => return Ok(Err(fault)),
         };
-        self.read.fetch_add(1, Ordering::Relaxed);
+        if known.is_none() {
+            self.read.fetch_add(1, Ordering::Relaxed);
+        }
         let ReadFile { content, stat, seen, data } = found;
         if let (EntryKind::Symlink, Data::Whole(target)) = (content.kind, &data) {
-            let checked = BookPath::parse(&path).map(|at| check_symlink(&at, target));
+            let checked = BookPath::parse(path).map(|at| check_symlink(&at, target));
             if let Ok(Err(error)) = checked {
                 let reason = format!("it points to {:?}: {}", error.target, error.rule);
-                return Ok(Err(PathFault { path, reason }));
+                return Ok(Err(PathFault { path: path.clone(), reason }));
             }
         }
-        if !self.is_vouched(content.id.hash()) {
-            self.put(&path, content, data).await?;
+        if act == Act::Put && known.is_none_or(|known| known.content() == content) {
+            self.put(path, content, data).await?;
         }
         Ok(Ok(Known::new(stat, content, seen)))
+    }
+
+    /// The file's content, all of one moment.
+    pub(super) fn read(
+        &self,
+        path: &str,
+        kind: EntryKind,
+    ) -> Result<Result<ReadFile, PathFault>, FolderError> {
+        match read_file(&self.root, path, kind) {
+            Ok(found) => Ok(Ok(found)),
+            Err(ReadFault::Changed | ReadFault::Gone) => {
+                Err(FolderError::Changed { path: self.path.join(path) })
+            }
+            Err(ReadFault::Io(error)) => {
+                let reason = format!("it cannot be read: {error}");
+                Ok(Err(PathFault { path: path.to_owned(), reason }))
+            }
+        }
+    }
+
+    /// Whether the store has this content. For a dry run, whether it need not be counted.
+    async fn has(&self, content: Side) -> Result<bool, StoreError> {
+        match &self.target {
+            Target::Session(session) => session.contains_blob(content.id, content.size).await,
+            Target::DryRun { store, met } => {
+                if would_be_new(store, met, content).await? {
+                    self.bytes_new.fetch_add(content.size, Ordering::Relaxed);
+                }
+                Ok(true)
+            }
+        }
     }
 
     async fn put(&self, path: &str, content: Side, data: Data) -> Result<(), FolderError> {
@@ -194,12 +279,7 @@ impl Work {
             (Target::Session(session), Data::Whole(bytes)) => session.put_blob(bytes).await?.1,
             (Target::Session(session), Data::Large(file)) => {
                 let stream = ByteStream::from_file(file, content.size, path);
-                match session.put_blob_stream(content.id, stream).await {
-                    Err(StoreError::ContentChanged { .. }) => {
-                        return Err(FolderError::Changed { path: self.path.join(path) });
-                    }
-                    other => other?,
-                }
+                self.unchanged(path, session.put_blob_stream(content.id, stream).await)?
             }
         };
         if new {
@@ -208,9 +288,23 @@ impl Work {
         Ok(())
     }
 
+    /// Names the file whose content changed between being hashed and being put.
+    pub(super) fn unchanged<T>(
+        &self,
+        path: &str,
+        put: Result<T, StoreError>,
+    ) -> Result<T, FolderError> {
+        put.map_err(|error| match error {
+            StoreError::ContentChanged { .. } => {
+                FolderError::Changed { path: self.path.join(path) }
+            }
+            error => error.into(),
+        })
+    }
+
     /// Reads those files again whose status could not prove their content, because they had
     /// changed in the very moment they were read, so that the next import need not.
-    async fn look_again(&self, scan: &Scan, settled: &mut Settled, fresh: &[(usize, usize)]) {
+    async fn look_again(&self, scan: &Scan, settled: &mut Settled, fresh: &[Place]) {
         Tick::pass().await;
         for (at, nth) in fresh {
             let Some(known) = &mut settled[*at][*nth] else {
@@ -226,6 +320,21 @@ impl Work {
             }
         }
     }
+}
+
+/// One job for each file.
+fn jobs_of(scan: &Scan, settled: &Settled) -> Vec<Job> {
+    let folders = scan.folders.iter().enumerate();
+    let places = folders.flat_map(|(at, folder)| (0..folder.files.len()).map(move |nth| (at, nth)));
+    places.map(|place| job(scan, settled, place)).collect()
+}
+
+pub(super) fn job(scan: &Scan, settled: &Settled, place: Place) -> Job {
+    let (at, nth) = place;
+    let folder = &scan.folders[at];
+    let file = &folder.files[nth];
+    let known = settled[at][nth];
+    Job { place, path: folder.join(file.name.as_str()), kind: file.kind, known }
 }
 
 /// Whether an import would write this content, asked for the first time.

@@ -1,14 +1,19 @@
 //! Import: a folder becomes the next version of a branch.
 //!
 //! The folder is listed; files whose status is as the index remembers are not read; the others
-//! are read, hashed and stored; trees are made from the bottom up. What the branch's present
-//! version holds is in the store already and is not asked about again. If nothing differs,
-//! nothing at all is written.
+//! are, and hashed; trees are made from the bottom up and compared with the branch's present
+//! version, opening only what differs. What that version holds is in the store already and is not
+//! asked about again; the rest is put. If nothing differs, nothing at all is written, and nothing
+//! but the ref is read.
+//!
+//! The first version of a branch has nothing to be compared with: its files are put as they are
+//! read.
 
+mod compare;
 mod files;
 mod trees;
+mod verify;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -18,11 +23,12 @@ use super::ignored::Rules;
 use super::index::{Index, IndexEntry, Known};
 use super::progress::Progress;
 use super::scan::{Scan, scan};
-use crate::name::{BookPath, CommitId, Hash, Operation, TreeId};
+use crate::name::{CommitId, Operation, TreeId};
 use crate::object::{Totals, collisions};
-use crate::repo::{Leaf, Made, NewVersion, PathFault, RepoError, Repository, VersionRequest};
+use crate::repo::{Made, NewVersion, PathFault, RepoError, Repository, VersionRequest};
 
-use files::{Settled, Target, Work};
+use compare::Difference;
+use files::{Target, Work};
 use trees::Trees;
 
 /// How an import is done.
@@ -38,6 +44,9 @@ pub struct ImportOptions {
     pub index: Option<PathBuf>,
     /// The store's own folder, which is left out if it lies inside the imported one.
     pub store_folder: Option<PathBuf>,
+    /// Read every object of the folder's version from the store, and write those again that are
+    /// missing or damaged.
+    pub verify_existing: bool,
 }
 
 /// What an import did to the branch.
@@ -73,17 +82,24 @@ pub struct ImportReport {
     pub read: u64,
     /// Bytes of content that the store did not have.
     pub bytes_new: u64,
+    /// Objects that the store had lost or damaged and that were written again; counted only when
+    /// asked for.
+    pub repaired: u64,
 }
 
 /// The version that the branch holds now.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Present {
     commit: Option<CommitId>,
+    /// Its tree; none if there is no version, or if its commit is lost.
     tree: Option<TreeId>,
-    leaves: Vec<Leaf>,
-    /// The ids of everything in it: present in the store, because a ref names it.
-    ids: BTreeSet<Hash>,
 }
+
+/// The position of a folder in the scan, and of a file in that folder.
+type Place = (usize, usize);
+
+/// What is known of each file, by its place.
+type Settled = Vec<Vec<Option<Known>>>;
 
 impl Repository {
     /// Makes the folder at `path` the next version of a branch.
@@ -95,40 +111,70 @@ impl Repository {
         progress: Arc<dyn Progress>,
     ) -> Result<ImportReport, FolderError> {
         Self::check_branch(&request.book, &request.branch)?;
-        let mut present = self.present(request).await?;
+        let present = self.present(request, options.verify_existing).await?;
         let scan = list(path, options)?;
         let mut settled = recall(&scan, options);
-        if settled.iter().flatten().all(Option::is_some) {
-            let trees = trees::build(path, &scan, &settled)?;
-            if present.tree == Some(trees.root) {
-                return Ok(ImportReport::new(&present, &trees));
-            }
-        }
-        self.list_present(&mut present).await?;
-        check_not_emptied(path, &scan, &present, options)?;
         let target = if options.dry_run {
             Target::DryRun { store: self.store.clone(), met: Mutex::default() }
         } else {
             Target::Session(self.store.session().await?)
         };
-        let work = Arc::new(Work::open(path, target, std::mem::take(&mut present.ids), progress)?);
-        work.settle(&scan, &mut settled, self.jobs).await?;
-        let trees = trees::build(path, &scan, &settled)?;
-        let mut report = ImportReport::new(&present, &trees);
+        let work = Arc::new(Work::open(path, target, progress)?);
+        check_not_emptied(self, path, &scan, present, options).await?;
+        let (trees, difference) = match present.tree {
+            None => {
+                work.put_all(&scan, &mut settled, self.jobs).await?;
+                let trees = trees::build(path, &scan, &settled)?;
+                let difference = Difference::from_nothing(&trees);
+                (trees, difference)
+            }
+            Some(tree) => {
+                work.hash(&scan, &mut settled, self.jobs).await?;
+                let trees = trees::build(path, &scan, &settled)?;
+                let difference = if trees.root == tree {
+                    Difference::default()
+                } else {
+                    self.difference(&scan, &trees, tree, options.verify_existing).await?
+                };
+                work.put_some(&scan, &settled, &difference.files, self.jobs).await?;
+                (trees, difference)
+            }
+        };
+        let (trees, scan, settled) = (Arc::new(trees), Arc::new(scan), Arc::new(settled));
+        let mut report = ImportReport::new(present, &trees, &difference);
+        let new = difference.trees.into_iter().collect();
+        work.put_trees(trees.clone(), new, self.jobs).await?;
+        if options.verify_existing {
+            // What was put just now is to be there as well.
+            if let Some(session) = work.session() {
+                session.publish().await?;
+            }
+            let store = &self.store;
+            report.repaired = work.verify(store, &scan, &settled, &trees, self.jobs).await?;
+            if let Some(session) = work.session() {
+                session.publish().await?;
+            }
+        }
         (report.read, report.bytes_new) = work.counts();
         if report.mode != ImportMode::Unchanged {
-            report.count(&present.leaves, &scan, &settled);
             report.commit = self.write(&work, &trees, request, present.commit).await?;
         }
-        if let Some(index) = options.index.as_deref().filter(|_| !options.dry_run) {
+        if let Some(index) = options.index.as_deref().filter(|_| !options.dry_run)
+            && (report.mode != ImportMode::Unchanged || report.read > 0)
+        {
             // The version is made by now: failing to write a cache is not failing to import.
             let _ = save(index, &scan, &settled);
         }
         Ok(report)
     }
 
-    /// The branch's present commit and tree.
-    async fn present(&self, request: &VersionRequest) -> Result<Present, FolderError> {
+    /// The branch's present commit and tree. With `mistrust` a lost commit is no error: it vouches
+    /// for nothing, and the new version comes after it all the same.
+    async fn present(
+        &self,
+        request: &VersionRequest,
+        mistrust: bool,
+    ) -> Result<Present, FolderError> {
         let head = self
             .store
             .refs()
@@ -138,23 +184,15 @@ impl Repository {
         let Some(commit) = head.and_then(|head| head.entry.target) else {
             return Ok(Present::default());
         };
-        let tree = self.store.get_commit(&commit).await?.tree;
-        Ok(Present { commit: Some(commit), tree: Some(tree), ..Present::default() })
-    }
-
-    /// Everything in the branch's present version.
-    async fn list_present(&self, present: &mut Present) -> Result<(), FolderError> {
-        let Some(tree) = present.tree else {
-            return Ok(());
+        let tree = match self.store.get_commit(&commit).await {
+            Ok(found) => Some(found.tree),
+            Err(error) if mistrust && compare::is_lost(&error) => None,
+            Err(error) => return Err(error.into()),
         };
-        let listing = self.list_all(&BookPath::root(), tree).await?;
-        let leaves = listing.leaves.iter().map(|leaf| leaf.id.0);
-        present.ids = leaves.chain(listing.trees.iter().map(|(_, id, _)| id.0)).collect();
-        present.leaves = listing.leaves;
-        Ok(())
+        Ok(Present { commit: Some(commit), tree })
     }
 
-    /// Writes the trees and the commit, and moves the branch. Nothing for a dry run.
+    /// Writes the commit and moves the branch. Nothing for a dry run.
     async fn write(
         &self,
         work: &Work,
@@ -165,11 +203,6 @@ impl Repository {
         let Some(session) = work.session() else {
             return Ok(None);
         };
-        for tree in
-            trees.all.iter().filter(|(id, _)| !work.is_vouched(id.hash())).map(|(_, tree)| tree)
-        {
-            session.put_tree(tree).await?;
-        }
         let new = NewVersion { request, operation: Operation::import(), parent, tree: trees.root };
         match self.make_version(session, new).await? {
             Made::Done(commit) => Ok(Some(commit)),
@@ -188,42 +221,25 @@ impl Repository {
 }
 
 impl ImportReport {
-    /// The report of a folder with these trees, before anything is counted.
-    fn new(present: &Present, trees: &Trees) -> Self {
-        let (mode, commit) = match present.tree {
-            Some(tree) if tree == trees.root => (ImportMode::Unchanged, present.commit),
-            Some(_) => (ImportMode::Updated, None),
-            None => (ImportMode::Created, None),
+    /// The report of a folder with these trees, before anything is written.
+    fn new(present: Present, trees: &Trees, difference: &Difference) -> Self {
+        let mode = match present {
+            Present { commit: None, .. } => ImportMode::Created,
+            Present { tree: Some(tree), .. } if tree == trees.root => ImportMode::Unchanged,
+            Present { .. } => ImportMode::Updated,
         };
         Self {
             mode,
-            commit,
+            commit: present.commit.filter(|_| mode == ImportMode::Unchanged),
             tree: trees.root,
             totals: trees.totals,
-            added: 0,
-            changed: 0,
-            removed: 0,
+            added: difference.added,
+            changed: difference.changed,
+            removed: difference.removed,
             read: 0,
             bytes_new: 0,
+            repaired: 0,
         }
-    }
-
-    /// Counts how the folder's files differ from those of the present version.
-    fn count(&mut self, present: &[Leaf], scan: &Scan, settled: &Settled) {
-        let before: BTreeMap<&str, &Leaf> =
-            present.iter().map(|leaf| (leaf.path.as_str(), leaf)).collect();
-        let mut met = 0;
-        for (path, known) in files(scan, settled) {
-            match before.get(path.as_str()) {
-                None => self.added += 1,
-                Some(leaf) => {
-                    met += 1;
-                    let content = known.content();
-                    self.changed += u64::from((leaf.id, leaf.kind) != (content.id, content.kind));
-                }
-            }
-        }
-        self.removed = before.len() as u64 - met;
     }
 }
 
@@ -258,16 +274,20 @@ fn list(path: &Path, options: &ImportOptions) -> Result<Scan, FolderError> {
 }
 
 /// An emptied folder is more often a disk that is not mounted than a wish to empty the book.
-fn check_not_emptied(
+async fn check_not_emptied(
+    repo: &Repository,
     path: &Path,
     scan: &Scan,
-    present: &Present,
+    present: Present,
     options: &ImportOptions,
 ) -> Result<(), FolderError> {
     let empty = scan.folders.iter().all(|folder| folder.files.is_empty());
-    if empty && !options.allow_empty && !present.leaves.is_empty() {
-        let files = present.leaves.len() as u64;
-        return Err(FolderError::WouldEmpty { path: path.to_owned(), files });
+    if let (true, false, Some(tree)) = (empty, options.allow_empty, present.tree) {
+        let (tree, _) = repo.store.get_tree_with_faults(&tree).await?;
+        let files = tree.totals().files;
+        if files > 0 {
+            return Err(FolderError::WouldEmpty { path: path.to_owned(), files });
+        }
     }
     Ok(())
 }

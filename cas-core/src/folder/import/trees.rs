@@ -16,6 +16,8 @@ pub(super) struct Trees {
     pub(super) root: TreeId,
     pub(super) totals: Totals,
     pub(super) all: BTreeMap<TreeId, Tree>,
+    /// The tree of each scanned folder; none of a folder without files.
+    pub(super) by_folder: Vec<Option<TreeId>>,
 }
 
 /// Makes the trees of the settled files from the bottom up: in a scan, every folder stands after
@@ -30,6 +32,7 @@ pub(super) fn build(path: &Path, scan: &Scan, settled: &Settled) -> Result<Trees
         entries.push(files.collect());
     }
     let mut all = BTreeMap::new();
+    let mut by_folder = vec![None; scan.folders.len()];
     let mut faults = Vec::new();
     let mut root = None;
     for (at, folder) in scan.folders.iter().enumerate().rev() {
@@ -48,6 +51,7 @@ pub(super) fn build(path: &Path, scan: &Scan, settled: &Settled) -> Result<Trees
             Some((parent, name)) => entries[*parent].push(Entry::tree(name.clone(), id, &tree)),
             None => root = Some((id, tree.totals())),
         }
+        by_folder[at] = Some(id);
         all.insert(id, tree);
     }
     if !faults.is_empty() {
@@ -55,5 +59,5 @@ pub(super) fn build(path: &Path, scan: &Scan, settled: &Settled) -> Result<Trees
     }
     let (root, totals) =
         root.ok_or_else(|| io("list", path, std::io::ErrorKind::NotFound.into()))?;
-    Ok(Trees { root, totals, all })
+    Ok(Trees { root, totals, all, by_folder })
 }

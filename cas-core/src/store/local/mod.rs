@@ -41,6 +41,8 @@ pub(crate) use stage::Stage;
 use disk::{Disk, Made};
 use temp::{TempFile, TempFolder};
 
+use super::layout;
+
 /// The folder of unfinished files.
 const TEMP: &str = "tmp";
 
@@ -79,7 +81,18 @@ impl LocalStore {
     /// Whether the folder holds nothing but what this program may have left there.
     pub fn is_empty(&self) -> std::io::Result<bool> {
         let names = self.inner.disk.names("")?;
-        Ok(names.iter().all(|name| name == TEMP || name == "lost+found"))
+        let ours = [TEMP, layout::PROOFS, "lost+found"];
+        Ok(names.iter().all(|name| ours.contains(&name.as_str())))
+    }
+
+    /// Removes `folder` and the folders right in it, as far as they are empty.
+    pub(crate) fn remove_empty_folder(&self, folder: &Key) {
+        let disk = &self.inner.disk;
+        for name in disk.names(folder.as_ref()).unwrap_or_default() {
+            // What is not empty stays, and does no harm.
+            let _ = disk.remove_folder(&format!("{folder}/{name}"));
+        }
+        let _ = disk.remove_folder(folder.as_ref());
     }
 
     /// The first key, in order, right below `folder`; `None` if there is none.

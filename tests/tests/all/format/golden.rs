@@ -12,7 +12,7 @@ use std::str::FromStr;
 use cas_core::env::Timestamp;
 use cas_core::name::{Actor, NameError};
 use cas_core::object::Metadata;
-use cas_core::store::Marker;
+use cas_core::store::{Marker, Writers};
 use ciborium::Value as Cbor;
 
 pub(super) use trees::INTRO;
@@ -57,7 +57,7 @@ pub(super) struct Golden {
 
 /// All golden vectors.
 pub(super) fn all() -> Vec<Golden> {
-    let mut all = vec![marker()];
+    let mut all = vec![marker(), marker_one_writer(), marker_no_writer()];
     all.extend(trees::trees());
     all.extend(commits::commits());
     all.extend(entries::entries());
@@ -68,8 +68,28 @@ fn marker() -> Golden {
     Golden {
         name: "marker",
         id: "",
-        value: Value::Marker(Marker { created_at: time(0) }),
+        value: Value::Marker(Marker { created_at: time(0), writers: Writers::Any }),
         cbor: vec![array([int(1), text("blake3"), int(NEW_YEAR)])],
+    }
+}
+
+/// A store in a bucket without put-if-absent, which one writer at a time may use.
+fn marker_one_writer() -> Golden {
+    Golden {
+        name: "marker_one_writer",
+        id: "",
+        value: Value::Marker(Marker { created_at: time(0), writers: Writers::One }),
+        cbor: vec![array([int(2), text("blake3"), int(NEW_YEAR), text("one")])],
+    }
+}
+
+/// The same where nobody may write.
+fn marker_no_writer() -> Golden {
+    Golden {
+        name: "marker_no_writer",
+        id: "",
+        value: Value::Marker(Marker { created_at: time(0), writers: Writers::Nobody }),
+        cbor: vec![array([int(2), text("blake3"), int(NEW_YEAR), text("nobody")])],
     }
 }
 

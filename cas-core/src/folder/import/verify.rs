@@ -1,0 +1,115 @@
+//! Checking what the store claims to have, and putting right what it has lost or damaged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::files::{Target, Work, job};
+use super::trees::Trees;
+use super::{Place, Settled};
+use crate::folder::FolderError;
+use crate::folder::progress::Step;
+use crate::folder::read::Data;
+use crate::folder::scan::Scan;
+use crate::name::{BlobId, Hash};
+use crate::object::Kind;
+use crate::repo::for_each;
+use crate::store::{ByteStream, Health, Store};
+
+/// What is checked, once each.
+enum Item {
+    Blob(BlobId, Place),
+    Tree(crate::name::TreeId),
+}
+
+impl Work {
+    /// Reads every object of the folder's version from the store and writes those again that are
+    /// missing or damaged. Returns how many those were.
+    ///
+    /// A dry run only counts those that are damaged.
+    pub(super) async fn verify(
+        self: &Arc<Self>,
+        store: &Store,
+        scan: &Arc<Scan>,
+        settled: &Arc<Settled>,
+        trees: &Arc<Trees>,
+        jobs: usize,
+    ) -> Result<u64, FolderError> {
+        let items = items(settled, trees);
+        self.progress.begin(Step::Verify, items.len() as u64);
+        let repaired = Arc::new(AtomicU64::new(0));
+        let shared = (store.clone(), self.clone(), scan.clone(), settled.clone(), trees.clone());
+        let count = repaired.clone();
+        let done = for_each(items, jobs, move |item| {
+            let (store, work, scan, settled, trees) = shared.clone();
+            let count = count.clone();
+            async move {
+                let (kind, id) = match &item {
+                    Item::Blob(id, _) => (Kind::Blob, *id.hash()),
+                    Item::Tree(id) => (Kind::Tree, *id.hash()),
+                };
+                let health = store.check(kind, &id).await?;
+                // A dry run has put nothing, so what is missing need not be lost.
+                let is_lost = match work.target {
+                    Target::Session(_) => health != Health::Intact,
+                    Target::DryRun { .. } => health == Health::Damaged,
+                };
+                if is_lost {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    match item {
+                        Item::Blob(id, place) => work.repair(&scan, &settled, id, place).await?,
+                        Item::Tree(id) => {
+                            if let (Some(session), Some(tree)) =
+                                (work.session(), trees.all.get(&id))
+                            {
+                                session.replace_tree(tree).await?;
+                            }
+                        }
+                    }
+                }
+                work.progress.advance(1);
+                Ok::<_, FolderError>(())
+            }
+        });
+        done.await?;
+        Ok(repaired.load(Ordering::Relaxed))
+    }
+
+    /// Writes one file's content, whatever the store has of it.
+    async fn repair(
+        &self,
+        scan: &Scan,
+        settled: &Settled,
+        id: BlobId,
+        place: Place,
+    ) -> Result<(), FolderError> {
+        let Some(session) = self.session() else {
+            return Ok(());
+        };
+        let job = job(scan, settled, place);
+        let found = self.read(&job.path, job.kind)?;
+        let found = found.map_err(|fault| FolderError::CannotImport {
+            path: scan.folders[0].path.clone().into(),
+            faults: vec![fault],
+        })?;
+        let stream = match found.data {
+            Data::Whole(bytes) => ByteStream::from_bytes(bytes),
+            Data::Large(file) => ByteStream::from_file(file, found.content.size, &job.path),
+        };
+        self.unchanged(&job.path, session.replace_blob(id, stream).await)
+    }
+}
+
+fn items(settled: &Settled, trees: &Trees) -> Vec<Item> {
+    let mut blobs: BTreeMap<Hash, Place> = BTreeMap::new();
+    for (at, files) in settled.iter().enumerate() {
+        for (nth, known) in files.iter().enumerate() {
+            if let Some(known) = known {
+                blobs.entry(*known.content().id.hash()).or_insert((at, nth));
+            }
+        }
+    }
+    let ids: BTreeSet<_> = trees.all.keys().copied().collect();
+    let blobs = blobs.into_iter().map(|(id, place)| Item::Blob(BlobId(id), place));
+    blobs.chain(ids.into_iter().map(Item::Tree)).collect()
+}

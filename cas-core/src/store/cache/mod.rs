@@ -1,0 +1,100 @@
+//! A cache of objects in a folder, for stores behind a network.
+//!
+//! An object in the cache is believed only after it was hashed again, so a folder that somebody
+//! wrote to, or a disk that lies, costs a request and no more. Any number of processes may share
+//! one cache: files appear whole, by renaming, and disappear when the cache has grown too large,
+//! those first that were not used for longest.
+//!
+//! What the cache has says nothing about what the store has: only reads are answered from it,
+//! never whether something needs to be written.
+
+mod folder;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+
+use super::{ByteStream, ObjectWriter, Objects, StoreError};
+use crate::name::{Hash, HashPrefix};
+use crate::object::Kind;
+
+pub use folder::Cache;
+
+use folder::Filling;
+
+/// Objects, read from a cache where it has them.
+#[derive(Debug)]
+pub(super) struct CachedObjects {
+    inner: Arc<dyn Objects>,
+    cache: Cache,
+}
+
+impl CachedObjects {
+    pub(super) fn new(inner: Arc<dyn Objects>, cache: Cache) -> Self {
+        Self { inner, cache }
+    }
+}
+
+#[async_trait]
+impl Objects for CachedObjects {
+    async fn read(&self, kind: Kind, id: &Hash, limit: u64) -> Result<Option<Bytes>, StoreError> {
+        if let Some(bytes) = self.cache.read(kind, id, limit) {
+            return Ok(Some(bytes));
+        }
+        let found = self.inner.read(kind, id, limit).await?;
+        if let Some(bytes) = found.as_ref().filter(|bytes| Hash::of(bytes) == *id) {
+            self.cache.write(kind, id, bytes);
+        }
+        Ok(found)
+    }
+
+    async fn stream(&self, kind: Kind, id: &Hash) -> Result<Option<ByteStream>, StoreError> {
+        if let Some(stream) = self.cache.stream(kind, id) {
+            return Ok(Some(stream));
+        }
+        let Some(stream) = self.inner.stream(kind, id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(match self.cache.fill(kind, id, stream.size) {
+            Some(filling) => filled(stream, filling),
+            None => stream,
+        }))
+    }
+
+    async fn size(&self, kind: Kind, id: &Hash) -> Result<Option<u64>, StoreError> {
+        self.inner.size(kind, id).await
+    }
+
+    async fn list(&self, kind: Kind, prefix: &HashPrefix) -> Result<Vec<Hash>, StoreError> {
+        self.inner.list(kind, prefix).await
+    }
+
+    async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {
+        self.inner.begin().await
+    }
+}
+
+/// The same stream; what passes is kept if it ends as it should.
+fn filled(stream: ByteStream, filling: Filling) -> ByteStream {
+    let size = stream.size;
+    let state = (stream.pieces, Some(filling));
+    let pieces = futures::stream::unfold(state, |(mut pieces, mut filling)| async move {
+        let piece = pieces.next().await;
+        match &piece {
+            Some(Ok(bytes)) => {
+                // A cache that cannot be written to is no error.
+                filling = filling.and_then(|filling| filling.write(bytes));
+            }
+            Some(Err(_)) => filling = None,
+            None => {
+                if let Some(filling) = filling.take() {
+                    filling.finish();
+                }
+            }
+        }
+        piece.map(|piece| (piece, (pieces, filling)))
+    });
+    ByteStream { size, pieces: pieces.boxed() }
+}

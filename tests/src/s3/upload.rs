@@ -36,7 +36,7 @@ impl Upload {
     /// The bytes of the object that `listed` parts make. All but the last have the same size, of
     /// at least 5 MiB, and the last is not larger.
     pub(super) fn assemble(&self, listed: &[CompletedPart]) -> S3Result<Bytes> {
-        let mut parts: Vec<&Bytes> = Vec::new();
+        let mut parts: Vec<&[u8]> = Vec::new();
         let mut last_number = 0;
         for part in listed {
             let number = part.part_number.unwrap_or(0);
@@ -62,7 +62,6 @@ impl Upload {
                 return Err(s3_error!(InvalidPart, "{why}"));
             }
         }
-        let all: Vec<&[u8]> = parts.iter().map(|part| part.as_ref()).collect();
-        Ok(all.concat().into())
+        Ok(parts.concat().into())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How the server behaves. The default is a good server; every field is one way to be bad.
 ///
 /// The fields that count (`u64`) say how often more it is to happen and go down by one each time
-/// it does.
+/// it does. Answers to a get that have nothing to spoil, or a single byte, are left alone.
 #[derive(Debug, Clone, Default)]
 pub struct Behaviour {
     /// Conditions on writes are accepted and ignored, as s3s-fs and Garage do.

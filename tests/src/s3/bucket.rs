@@ -1,7 +1,7 @@
 //! What a bucket holds, in memory, and the conditions on changing it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use s3s::dto::{ETag, ETagCondition, Timestamp};
@@ -119,8 +119,9 @@ pub(super) fn strong(tag: &str) -> ETag {
     ETag::Strong(tag.to_owned())
 }
 
-/// The wall clock, as S3 shows when an object was last modified.
+/// The wall clock in whole seconds, as HTTP shows when an object was last modified.
 #[expect(clippy::disallowed_methods, reason = "an S3 server tells the time")]
 fn now() -> Timestamp {
-    SystemTime::now().into()
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (UNIX_EPOCH + Duration::from_secs(since_epoch.as_secs())).into()
 }

@@ -6,7 +6,7 @@ use hyper::{Method, StatusCode, Uri};
 /// throttled, refused, or not answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Puts of whole objects, whatever the answer.
+    /// Puts of whole objects, copies too, whatever the answer.
     pub put: u64,
     /// Of these, the ones answered 412 or 409.
     pub put_refused: u64,

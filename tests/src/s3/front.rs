@@ -89,9 +89,7 @@ impl Front {
         match kind {
             Kind::Put if success && take(&mut behaviour.lose_answers) => Fate::Lost,
             Kind::Completion if success && take(&mut behaviour.lose_completions) => Fate::Lost,
-            Kind::Get if success && !bytes.is_empty() && take(&mut behaviour.cut_bodies) => {
-                Fate::Cut
-            }
+            Kind::Get if success && bytes.len() > 1 && take(&mut behaviour.cut_bodies) => Fate::Cut,
             _ => Fate::Given,
         }
     }

@@ -4,7 +4,7 @@
 //! bucket of its own, so that tests do not meet, and synchronous tests can point the real binary
 //! at it. What is good about it: writes under a condition are one step, reads and lists are
 //! consistent, lists are in bytewise order, and multipart uploads follow R2's rules for parts.
-//! What it leaves out: attributes and tags of objects, copies, versions, checksums other than the
+//! What it leaves out: attributes and tags of objects, versions, checksums other than the
 //! one in the signature, and completing an upload a second time.
 
 mod behaviour;

@@ -7,18 +7,19 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CommonPrefix,
-    CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CreateBucketInput,
-    CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput,
-    DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, GetObjectInput,
-    GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
-    ListObjectsV2Input, ListObjectsV2Output, Object as ListedObject, PutObjectInput,
-    PutObjectOutput, StreamingBlob, UploadPartInput, UploadPartOutput,
+    CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput,
+    CopyObjectResult, CopySource, CreateBucketInput, CreateBucketOutput,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, GetObjectInput, GetObjectOutput,
+    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input,
+    ListObjectsV2Output, Object as ListedObject, PutObjectInput, PutObjectOutput, StreamingBlob,
+    UploadPartInput, UploadPartOutput,
 };
 use s3s::{Body, S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::bucket::{Bucket, Condition, Object, strong};
 use super::list::{Page, Query};
-use super::store::Buckets;
+use super::store::{Buckets, Wanted};
 
 /// How many items a page of a list has at most.
 const MAX_ITEMS: i32 = 1000;
@@ -54,18 +55,38 @@ impl S3 for Buckets {
         Ok(S3Response::new(PutObjectOutput { e_tag: Some(strong(&tag)), ..Default::default() }))
     }
 
+    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
+        let input = request.input;
+        let CopySource::Bucket { bucket: from_bucket, key: from, .. } = &input.copy_source else {
+            return Err(s3_error!(NotImplemented, "copies are from a bucket"));
+        };
+        let bytes = self.read(from_bucket, from, &Wanted::default())?.bytes;
+        let key = &input.key;
+        let put = |bucket: &mut Bucket| Ok(bucket.put(key, bytes));
+        let tag = self.write(&input.bucket, key, Condition::None, put).await?;
+        let result = CopyObjectResult { e_tag: Some(strong(&tag)), ..Default::default() };
+        let output = CopyObjectOutput { copy_object_result: Some(result), ..Default::default() };
+        Ok(S3Response::new(output))
+    }
+
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
         let input = request.input;
-        let condition = (input.if_match, input.if_none_match);
-        let object = self.read(&input.bucket, &input.key, condition)?;
+        let wanted = Wanted {
+            tag: input.if_match,
+            other_tag: input.if_none_match,
+            changed_since: input.if_modified_since,
+            unchanged_since: input.if_unmodified_since,
+        };
+        let object = self.read(&input.bucket, &input.key, &wanted)?;
         let total = object.bytes.len() as u64;
-        let wanted = match input.range {
+        let range = match input.range {
+            Some(_) if total == 0 => return Err(s3_error!(InvalidRange)),
             Some(range) => range.check(total)?,
             None => 0..total,
         };
-        let bytes = self.spoil(object.bytes.slice(positions(&wanted)));
-        let end = wanted.start + bytes.len() as u64;
-        let part = input.range.map(|_| format!("bytes {}-{}/{total}", wanted.start, end - 1));
+        let bytes = self.spoil(object.bytes.slice(positions(&range)));
+        let end = range.start + bytes.len() as u64;
+        let part = input.range.map(|_| format!("bytes {}-{}/{total}", range.start, end - 1));
         Ok(S3Response::new(GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             content_length: Some(length(&bytes)),
@@ -79,8 +100,13 @@ impl S3 for Buckets {
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
         let input = request.input;
-        let condition = (input.if_match, input.if_none_match);
-        let object = self.read(&input.bucket, &input.key, condition)?;
+        let wanted = Wanted {
+            tag: input.if_match,
+            other_tag: input.if_none_match,
+            changed_since: input.if_modified_since,
+            unchanged_since: input.if_unmodified_since,
+        };
+        let object = self.read(&input.bucket, &input.key, &wanted)?;
         Ok(S3Response::new(HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             content_length: Some(length(&object.bytes)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use s3s::dto::ETagCondition;
+use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Result, s3_error};
 
 use super::behaviour::{Behaviour, take};
@@ -109,29 +109,13 @@ impl Buckets {
         })
     }
 
-    /// The object at `key`, if it is as the conditions `(if_match, if_none_match)` want it.
-    pub(super) fn read(
-        &self,
-        name: &str,
-        key: &str,
-        (if_match, if_none_match): (Option<ETagCondition>, Option<ETagCondition>),
-    ) -> S3Result<Object> {
-        let found = self.with(name, |bucket| Ok(bucket.objects.get(key).cloned()))?;
-        let Some(object) = found else {
-            let hidden = self.behaviour().hide_missing;
-            return Err(if hidden { s3_error!(AccessDenied) } else { s3_error!(NoSuchKey) });
-        };
-        let is = |condition: &ETagCondition| match condition {
-            ETagCondition::Any => true,
-            ETagCondition::ETag(tag) => tag.value() == object.tag,
-        };
-        if if_match.is_some_and(|condition| !is(&condition)) {
-            return Err(s3_error!(PreconditionFailed));
+    /// The object at `key`, if it is as wanted.
+    pub(super) fn read(&self, name: &str, key: &str, wanted: &Wanted) -> S3Result<Object> {
+        match self.with(name, |bucket| Ok(bucket.objects.get(key).cloned()))? {
+            Some(object) => wanted.check(&object).map(|()| object),
+            None if self.behaviour().hide_missing => Err(s3_error!(AccessDenied)),
+            None => Err(s3_error!(NoSuchKey)),
         }
-        if if_none_match.is_some_and(|condition| is(&condition)) {
-            return Err(s3_error!(NotModified));
-        }
-        Ok(object)
     }
 
     /// The bytes to give in answer to a get that is to be given `bytes`.
@@ -172,5 +156,38 @@ impl Buckets {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The conditions on a read (RFC 9110, section 13).
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) tag: Option<ETagCondition>,
+    pub(super) other_tag: Option<ETagCondition>,
+    pub(super) changed_since: Option<Timestamp>,
+    pub(super) unchanged_since: Option<Timestamp>,
+}
+
+impl Wanted {
+    fn check(&self, object: &Object) -> S3Result<()> {
+        let has = |condition: &ETagCondition| match condition {
+            ETagCondition::Any => true,
+            ETagCondition::ETag(tag) => tag.value() == object.tag,
+        };
+        // A condition on the tag takes the place of one on the time.
+        let stale = match (&self.tag, &self.unchanged_since) {
+            (Some(tag), _) => !has(tag),
+            (None, Some(time)) => object.modified > *time,
+            (None, None) => false,
+        };
+        if stale {
+            return Err(s3_error!(PreconditionFailed));
+        }
+        let known = match (&self.other_tag, &self.changed_since) {
+            (Some(tag), _) => has(tag),
+            (None, Some(time)) => object.modified <= *time,
+            (None, None) => false,
+        };
+        if known { Err(s3_error!(NotModified)) } else { Ok(()) }
     }
 }

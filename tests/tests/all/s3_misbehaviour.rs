@@ -138,6 +138,20 @@ async fn puts_whose_answers_are_lost_are_done() {
 }
 
 #[tokio::test]
+async fn what_a_client_replays_is_refused_though_it_was_done() {
+    let server = Server::start();
+    let store = server.object_store();
+    server.behave(|behaviour| behaviour.lose_answers = 1);
+    assert!(matches!(create(&store, "x").await, Err(Error::AlreadyExists { .. })));
+    assert_eq!((server.counts().put, server.counts().put_refused), (2, 1));
+    server.behave(|behaviour| behaviour.lose_completions = 1);
+    let mut upload = store.put_multipart(&key()).await.unwrap();
+    upload.put_part("y".into()).await.unwrap();
+    assert!(matches!(upload.complete().await, Err(Error::NotFound { .. })));
+    assert_eq!(server.snapshot()["key"], "y");
+}
+
+#[tokio::test]
 async fn completions_whose_answers_are_lost_are_done() {
     let server = Server::start_with(Behaviour { lose_completions: 1, ..Behaviour::default() });
     let store = impatient(&server);
@@ -166,6 +180,15 @@ async fn cut_bodies_break_off_half_way() {
     assert_eq!(got, 50_000, "{error}");
     assert_eq!(server.counts().bytes_out, 50_000);
     assert_eq!(store.get(&key()).await.unwrap().bytes().await.unwrap().len(), 100_000);
+}
+
+#[tokio::test]
+async fn a_client_asks_for_the_rest_of_a_cut_body() {
+    let (server, _) = with_object();
+    server.behave(|behaviour| behaviour.cut_bodies = 1);
+    let bytes = server.object_store().get(&key()).await.unwrap().bytes().await.unwrap();
+    assert_eq!(bytes.len(), 100_000);
+    assert_eq!((server.counts().get, server.counts().bytes_out), (2, 100_000));
 }
 
 #[tokio::test]

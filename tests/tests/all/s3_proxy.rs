@@ -92,15 +92,14 @@ async fn a_duplicated_create_is_refused_by_itself() {
 async fn a_late_duplicate_comes_after_the_answer() {
     let rates = Chaos { late_duplicate: 1000, max_delay: Duration::from_millis(50), ..Chaos::NONE };
     let (server, proxy, store) = behind(1, rates);
-    store.put(&key(), "old".into()).await.unwrap();
+    store.put_opts(&key(), "x".into(), PutMode::Create.into()).await.unwrap();
     assert_eq!(proxy.counts(), ChaosCounts { duplicated_late: 1, ..ChaosCounts::default() });
-    server.insert("key", "new");
     let start = Instant::now();
-    while server.snapshot()["key"] != "old" {
+    while server.counts().put_refused == 0 {
         assert!(start.elapsed() < Duration::from_secs(10), "the duplicate never came");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert_eq!(server.counts().put, 2);
+    assert_eq!((server.counts().put, server.counts().put_refused), (2, 1));
 }
 
 #[tokio::test]

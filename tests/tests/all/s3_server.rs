@@ -195,7 +195,7 @@ async fn pages_join_without_gap_or_overlap() {
 }
 
 // Not called: what tests attributes and tags, which the server does not keep, and creates by copy,
-// which S3 has only as a header that the client would have to be told of.
+// which the client does on S3 only when it is told how.
 #[tokio::test]
 async fn the_suite_of_the_client_passes() {
     use object_store::integration as suite;

@@ -6,7 +6,10 @@ pub mod cli;
 pub mod env;
 pub mod faulty;
 pub mod invariants;
+mod loopback;
 pub mod mutant;
+pub mod proxy;
+pub mod s3;
 
 /// Says that a test did not test what it is for, and why, where the test runner does not hide it.
 pub fn skip_loudly(why: &str) {

@@ -19,4 +19,7 @@ mod race;
 mod ref_faults;
 mod ref_mutants;
 mod ref_races;
+mod s3_misbehaviour;
+mod s3_proxy;
+mod s3_server;
 mod world;

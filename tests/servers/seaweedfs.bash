@@ -39,13 +39,14 @@ copy_1 = 1
 EOF
 
     # Relative names for the two sockets that have an option, to keep within the length of a socket's.
-    # An Iceberg and a Lance server come with the gateway, on fixed ports, unless told not to.
+    # Unless told not to, a put into an absent bucket makes it, which no other server does, and an
+    # Iceberg and a Lance server come with the gateway, on fixed ports.
     GOMEMLIMIT=256MiB serve "$home/venv/bin/weed" -logtostderr=true server -dir=. \
         -ip=127.0.0.1 -ip.bind=127.0.0.1 "${options[@]}" \
         -master.telemetry=false -master.volumeSizeLimitMB=256 \
         -volume.max=20 -volume.preStopSeconds=0 -volume.minFreeSpace=1 \
         -filer -filer.localSocket=filer.sock \
-        -s3 -s3.config=s3.json -s3.localSocket=s3.sock \
+        -s3 -s3.autoCreateBucket=false -s3.config=s3.json -s3.localSocket=s3.sock \
         -s3.port.iceberg=0 -s3.port.lance=0
     wait_until signed_http --request PUT "$endpoint/$bucket"
     # The bucket is made before there is a volume server to write to.

@@ -125,6 +125,18 @@ impl Cause {
                 None => Self { summary, remedy: None, kind: plain_kind(error) },
             };
         }
+        if text.contains("169.254.") || text.contains("metadata.google.internal") {
+            return Self {
+                summary:
+                    "no credentials were found, and this machine has no service that gives them"
+                        .to_owned(),
+                remedy: Some(
+                    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile (R2_…, GOOGLE_… or AZURE_… for the others): \
+                     `cas config show` tells what is found",
+                ),
+                kind: ErrorKind::PermissionDenied,
+            };
+        }
         if text.contains("without LOCATION") {
             let remedy = "the bucket is in another region: say ?region=… in the location";
             return Self { summary: text, remedy: Some(remedy), kind: ErrorKind::Invalid };

@@ -66,27 +66,36 @@ impl Marker {
     /// Reads the canonical encoding. A newer version is refused by its number alone, whatever
     /// follows it.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let known = match codec::leading_version(bytes) {
-            Some(VERSION) => VERSION,
-            _ => RESTRICTED_VERSION,
-        };
-        let (hash, created_at, writers) = if known == VERSION {
-            let (_, hash, created_at): (u64, String, Timestamp) =
-                codec::decode_version(bytes, limits::MARKER_BYTES, known)?;
-            (hash, created_at, Writers::Any)
-        } else {
-            let (_, hash, created_at, writers): (u64, String, Timestamp, String) =
-                codec::decode_version(bytes, limits::MARKER_BYTES, known)?;
-            let restricted = [Writers::One, Writers::Nobody];
-            let writers = restricted.into_iter().find(|known| known.as_str() == writers);
-            let rule = || DecodeError::Rule("writers are \"one\" or \"nobody\"".to_owned());
-            (hash, created_at, writers.ok_or_else(rule)?)
+        let (hash, created_at, writers) = match codec::leading_version(bytes) {
+            Some(RESTRICTED_VERSION) => {
+                let (_, hash, created_at, writers): (u64, String, Timestamp, String) =
+                    codec::decode(bytes, limits::MARKER_BYTES)?;
+                (hash, created_at, restricted(&writers)?)
+            }
+            Some(found) if found > RESTRICTED_VERSION => {
+                return Err(DecodeError::UnknownVersion { found, known: RESTRICTED_VERSION });
+            }
+            _ => {
+                let (_, hash, created_at): (u64, String, Timestamp) =
+                    codec::decode_version(bytes, limits::MARKER_BYTES, VERSION)?;
+                (hash, created_at, Writers::Any)
+            }
         };
         if hash != HASH {
             return Err(DecodeError::Rule(format!("objects are named by {hash:?}, not {HASH:?}")));
         }
         Ok(Self { created_at, writers })
     }
+}
+
+/// Who may write, as a restricted marker says it.
+fn restricted(text: &str) -> Result<Writers, DecodeError> {
+    let mut known = [Writers::One, Writers::Nobody].into_iter();
+    known.find(|writers| writers.as_str() == text).ok_or_else(|| {
+        DecodeError::Rule(format!(
+            "a marker of format version 2 names \"one\" writer or \"nobody\", not {text:?}"
+        ))
+    })
 }
 
 /// Opens the store in `bucket`, which must be one of a version known here. A store that nobody may

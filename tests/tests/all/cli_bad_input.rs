@@ -150,7 +150,7 @@ fn wrong_usage_says_what_is_missing_or_too_much() {
             (2, "tag create guide@x other", &["another book"]),
             (2, "reset guide@main other", &["another book"]),
             (2, "branch list guide [z-a]", &["pattern \"[z-a]\""]),
-            (2, "--store s3://bucket books", &["s3://bucket", "a store is a folder"]),
+            (2, "--store ftp://host books", &["ftp://host", "s3, r2, gs, az"]),
             (2, "--store file://relative books", &["absolute path"]),
         ],
     );
@@ -573,7 +573,7 @@ fn a_store_of_another_format_version_is_refused_and_never_touched() {
     let user = with_guide();
     let marker = user.store().join("cas-format");
     writable(&marker);
-    let newer = codec::encode(&(2_u64, "sha3", 5_u64, "and more"));
+    let newer = codec::encode(&(3_u64, "sha3", 5_u64, "and more"));
     std::fs::write(&marker, newer).unwrap();
     for command in
         ["books", "init", "import book guide", "ls guide", "put guide a.md new.md --create"]
@@ -582,7 +582,7 @@ fn a_store_of_another_format_version_is_refused_and_never_touched() {
             &user,
             1,
             command.split(' '),
-            &["the store at", "format version 2", "hint: ", "newer version of cas"],
+            &["the store at", "format version 3", "hint: ", "newer version of cas"],
         );
     }
 }
@@ -676,7 +676,7 @@ fn a_damaged_object_of_any_kind_is_named_and_never_used() {
             "log guide",
             "show guide",
             "import book guide",
-            "branch create guide@x",
+            "branch create guide@x --from guide~1",
             "rm guide README.md",
         ] {
             refuses(&user, 4, command.split(' '), &["commit", &commit, "hint: "]);

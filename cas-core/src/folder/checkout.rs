@@ -14,7 +14,7 @@ use super::index::{Index, IndexEntry, Known, Origin};
 use super::plan::{Pending, Plan, Planner, items, split};
 use super::progress::{Progress, Step};
 use super::stat::Tick;
-use super::write::{State, Writer, groups};
+use super::write::{GROUP, State, Writer, groups};
 use super::{FolderError, STATE_FOLDER};
 use crate::name::{BookPath, CommitId, Hash, TreeId};
 use crate::object::{EntryKind, check_symlink};
@@ -75,10 +75,10 @@ impl Repository {
         progress: Arc<dyn Progress>,
     ) -> Result<CheckoutReport, FolderError> {
         let tree = self.folder(version.commit.tree, &options.path).await?;
-        let leaves = self.checked_leaves(tree).await?;
         let root = open(path, options)?;
         let seen = root.as_ref().map_or_else(State::no_stamp, State::stamp);
         let index = root.as_ref().and_then(State::index).unwrap_or_default();
+        let leaves = self.checked_leaves(tree, &index).await?;
         let pending = self.pending(root.as_ref()).await;
         let finished = root.as_ref().is_none_or(|root| State::pending(root).is_empty());
         let before = (index.origin.clone(), index.entries().len(), finished);
@@ -111,12 +111,22 @@ impl Repository {
     }
 
     /// Everything below `tree`, refused whole if any of it cannot be laid out on a disk.
-    async fn checked_leaves(&self, tree: TreeId) -> Result<Vec<Leaf>, FolderError> {
+    /// Trees that the folder has already are not read.
+    async fn checked_leaves(&self, tree: TreeId, index: &Index) -> Result<Vec<Leaf>, FolderError> {
         // The folder is the root of what is checked out, so that links of a subtree may not leave
         // it either.
-        let listing = self.list_all(&BookPath::root(), tree).await?;
-        let links: Vec<Leaf> =
-            listing.leaves.iter().filter(|l| l.kind == EntryKind::Symlink).cloned().collect();
+        let known = Arc::new(index.trees());
+        let listing = self.list_unknown(&BookPath::root(), tree, known).await?;
+        // A link that the folder has was looked at when it was written.
+        let has = |leaf: &Leaf| {
+            let entry = index.get(leaf.path.as_str());
+            entry.is_some_and(|entry| {
+                let content = entry.known.content();
+                (content.kind, content.id) == (leaf.kind, leaf.id)
+            })
+        };
+        let is_new_link = |leaf: &&Leaf| leaf.kind == EntryKind::Symlink && !has(leaf);
+        let links: Vec<Leaf> = listing.leaves.iter().filter(is_new_link).cloned().collect();
         let store = self.store.clone();
         let checked = for_each(links, self.jobs, move |leaf| {
             let store = store.clone();
@@ -216,8 +226,11 @@ impl Repository {
         writer.remove(&plan.remove, &plan.prune)?;
         writer.clear(&plan.clear, options.force)?;
         let task = writer.clone();
+        // Over a network the files of a group would wait for each other.
+        let size = if self.store.is_remote() { 1 } else { GROUP };
         let written =
-            for_each(groups(plan.write), self.jobs, move |group| task.clone().group(group)).await?;
+            for_each(groups(plan.write, size), self.jobs, move |group| task.clone().group(group))
+                .await?;
         let mut entries = plan.keep;
         if !quiet {
             // So that what was written just now is settled, and not read again by the next.

@@ -4,14 +4,16 @@
 //! status is still the same, and a file that cannot be read is no index. Its form is no promise;
 //! a newer program ignores an older one's.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::split;
 use super::stat::{Fingerprint, Tick};
-use crate::name::{BlobId, Hash};
-use crate::object::EntryKind;
-use crate::repo::Side;
+use crate::name::{BlobId, EntryName, Hash};
+use crate::object::{Entry, EntryKind, Tree};
+use crate::repo::{KnownTrees, Side};
 
 /// Begins every index file; the digits count its versions.
 const MAGIC: &[u8; 8] = b"casidx01";
@@ -103,6 +105,40 @@ impl Index {
         Some(&self.entries[at])
     }
 
+    /// The trees of the folder as the index remembers it, made anew, so that their ids are what
+    /// they say. What cannot be a tree is left out.
+    pub(super) fn trees(&self) -> KnownTrees {
+        let mut folders: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
+        for IndexEntry { path, known } in &self.entries {
+            let (folder, name) = split(path);
+            // Every folder above has an entry too, if only for a folder.
+            let mut above = folder;
+            while !folders.contains_key(above) {
+                folders.insert(above, Vec::new());
+                above = split(above).0;
+            }
+            let Side { kind, id, size } = known.content();
+            if let (Ok(name), Some(entries)) = (EntryName::parse(name), folders.get_mut(folder)) {
+                entries.push(Entry::blob(name, kind, id, size));
+            }
+        }
+        let mut trees = KnownTrees::new();
+        let mut paths: Vec<_> = folders.keys().copied().collect();
+        paths.sort_unstable_by_key(|path| std::cmp::Reverse(depth(path)));
+        for path in paths {
+            let Some(Ok(tree)) = folders.remove(path).map(Tree::from_entries) else { continue };
+            let (id, _) = tree.encode_with_id();
+            let (above, name) = split(path);
+            if !path.is_empty()
+                && let (Ok(name), Some(entries)) = (EntryName::parse(name), folders.get_mut(above))
+            {
+                entries.push(Entry::tree(name, id, &tree));
+            }
+            trees.insert(id, tree);
+        }
+        trees
+    }
+
     /// The stored form: magic, content, and a hash over both.
     pub(super) fn encode(&self) -> io::Result<Vec<u8>> {
         let mut bytes = MAGIC.to_vec();
@@ -121,6 +157,11 @@ impl Index {
         let index: Self = postcard::from_bytes(content.strip_prefix(MAGIC)?).ok()?;
         index.entries.is_sorted_by(|a, b| a.path < b.path).then_some(index)
     }
+}
+
+/// How many folders are above what is at `path`; the root is below none.
+fn depth(path: &str) -> usize {
+    if path.is_empty() { 0 } else { 1 + path.matches('/').count() }
 }
 
 #[cfg(test)]
@@ -144,6 +185,22 @@ mod tests {
         assert_eq!(read, index);
         assert_eq!(read.get("a/c").unwrap().known.content().id, BlobId::of(b"a/c"));
         assert!(read.get("a/d").is_none());
+    }
+
+    #[test]
+    fn makes_the_trees_of_its_folders() {
+        let handle = super::super::handle::Handle::open(std::path::Path::new("/")).unwrap();
+        let stat = handle.stat(".").unwrap().unwrap();
+        let content = Side { kind: EntryKind::File, id: BlobId::of(b"x"), size: 1 };
+        let known = Known::new(stat, content, Tick::now());
+        let paths = ["a/b/c/deep", "a/flat", "top"];
+        let entries = paths.map(|path| IndexEntry { path: path.to_owned(), known });
+        let trees = Index::new(None, entries.to_vec()).trees();
+        assert_eq!(trees.len(), 4);
+        let root = trees.values().find(|tree| tree.get("top").is_some()).unwrap();
+        assert_eq!(root.totals().files, 3);
+        let below = root.get("a").unwrap().tree_id().unwrap();
+        assert_eq!(trees[&below].totals().files, 2);
     }
 
     #[test]

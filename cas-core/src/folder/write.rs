@@ -21,8 +21,8 @@ use crate::object::EntryKind;
 use crate::repo::{Leaf, Side};
 use crate::store::{Store, StoreError};
 
-/// How many files of one folder are written by one task.
-const GROUP: usize = 16;
+/// How many files of one folder are written by one task, where reading them takes no time.
+pub(super) const GROUP: usize = 16;
 
 /// The state folder of a checkout: its index, what it is about to write, and unfinished files.
 #[derive(Debug)]
@@ -277,8 +277,8 @@ impl Writer {
     }
 }
 
-/// Puts files of one folder together, a few at a time.
-pub(super) fn groups(writes: Vec<Write>) -> Vec<(String, Vec<Write>)> {
+/// Puts files of one folder together, at most `size` at a time.
+pub(super) fn groups(writes: Vec<Write>, size: usize) -> Vec<(String, Vec<Write>)> {
     let mut folders: BTreeMap<String, Vec<Write>> = BTreeMap::new();
     for write in writes {
         let (folder, _) = split(write.leaf.path.as_str());
@@ -291,8 +291,8 @@ pub(super) fn groups(writes: Vec<Write>) -> Vec<(String, Vec<Write>)> {
     }
     let mut groups = Vec::new();
     for (folder, mut writes) in folders {
-        while writes.len() > GROUP {
-            let rest = writes.split_off(GROUP);
+        while writes.len() > size {
+            let rest = writes.split_off(size);
             groups.push((folder.clone(), std::mem::replace(&mut writes, rest)));
         }
         groups.push((folder, writes));

@@ -31,6 +31,7 @@ pub use walk::{Leaf, Listing, PathFault, one_line};
 pub(crate) use error::lines;
 pub(crate) use parallel::for_each;
 pub(crate) use version::{Made, NewVersion};
+pub(crate) use walk::KnownTrees;
 
 use crate::env::Env;
 use crate::name::Actor;

@@ -1,10 +1,13 @@
 //! Everything below a tree, level by level.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{RepoError, Repository, for_each};
 use crate::name::{BlobId, BookPath, TreeId};
-use crate::object::{EntryKind, Totals};
+use crate::object::{EntryKind, Totals, Tree};
 
 /// A file, executable or symlink of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,9 @@ pub struct Listing {
     /// What breaks a rule: names that no disk or not every disk can hold.
     pub faults: Vec<PathFault>,
 }
+
+/// Trees that need not be read.
+pub(crate) type KnownTrees = BTreeMap<TreeId, Tree>;
 
 /// Something about a path that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,20 +72,35 @@ pub fn one_line(path: &str) -> String {
 impl Repository {
     /// Everything below `root`, which is at `at` in its book. One wave of reads for each level.
     pub(crate) async fn list_all(&self, at: &BookPath, root: TreeId) -> Result<Listing, RepoError> {
+        self.list_unknown(at, root, Arc::default()).await
+    }
+
+    /// The same, without reading the trees that are `known`.
+    pub(crate) async fn list_unknown(
+        &self,
+        at: &BookPath,
+        root: TreeId,
+        known: Arc<KnownTrees>,
+    ) -> Result<Listing, RepoError> {
         let mut listing = Listing::default();
         let mut level = vec![(at.clone(), root)];
         while !level.is_empty() {
+            let (here, elsewhere): (Vec<_>, Vec<_>) =
+                level.into_iter().partition(|(_, id)| known.contains_key(id));
             let store = self.store.clone();
-            let trees = for_each(level, self.jobs, move |(path, id)| {
+            let read = for_each(elsewhere, self.jobs, move |(path, id)| {
                 let store = store.clone();
                 async move {
                     let (tree, faults) = store.get_tree_with_faults(&id).await?;
-                    Ok::<_, RepoError>((path, id, tree, faults))
+                    Ok::<_, RepoError>((path, id, Cow::Owned(tree), faults))
                 }
             })
             .await?;
+            let here = here.into_iter().filter_map(|(path, id)| {
+                Some((path, id, Cow::Borrowed(known.get(&id)?), Vec::new()))
+            });
             level = Vec::new();
-            for (path, id, tree, faults) in trees {
+            for (path, id, tree, faults) in read.into_iter().chain(here) {
                 let fault = |reason: String| PathFault { path: path.to_string(), reason };
                 listing.faults.extend(faults.into_iter().map(|error| fault(error.to_string())));
                 listing.trees.push((path.clone(), id, tree.totals()));

@@ -16,6 +16,9 @@ use crate::refs::{LogEntry, RefError, RefUpdate, UpdateOutcome};
 /// read, and hashes what it writes.
 #[async_trait]
 pub trait Objects: Debug + Send + Sync {
+    /// Whether every call crosses a network, so that many at once are worth their while.
+    fn is_remote(&self) -> bool;
+
     /// The whole object; `None` if absent. One over `limit` bytes is [`StoreError::TooLarge`] and
     /// is not read.
     async fn read(&self, kind: Kind, id: &Hash, limit: u64) -> Result<Option<Bytes>, StoreError>;

@@ -33,6 +33,10 @@ impl BucketObjects {
 
 #[async_trait]
 impl Objects for BucketObjects {
+    fn is_remote(&self) -> bool {
+        self.bucket.is_remote()
+    }
+
     async fn read(&self, kind: Kind, id: &Hash, limit: u64) -> Result<Option<Bytes>, StoreError> {
         match self.bucket.read(&layout::object(kind, id), limit).await? {
             None => Ok(None),

@@ -45,6 +45,11 @@ impl Store {
         self.refs.as_ref()
     }
 
+    /// Whether every call crosses a network.
+    pub fn is_remote(&self) -> bool {
+        self.objects.is_remote()
+    }
+
     /// Begins to write.
     pub async fn session(&self) -> Result<Session, StoreError> {
         Ok(Session::new(self.objects.begin().await?))

@@ -39,6 +39,10 @@ impl CachedObjects {
 
 #[async_trait]
 impl Objects for CachedObjects {
+    fn is_remote(&self) -> bool {
+        self.inner.is_remote()
+    }
+
     async fn read(&self, kind: Kind, id: &Hash, limit: u64) -> Result<Option<Bytes>, StoreError> {
         if let Some(bytes) = self.cache.read(kind, id, limit) {
             return Ok(Some(bytes));

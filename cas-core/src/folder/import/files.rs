@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::trees::Trees;
-use super::{Place, Settled, io};
+use super::{Place, Recalled, Settled, io};
 use crate::folder::FolderError;
 use crate::folder::handle::Handle;
 use crate::folder::index::Known;
@@ -51,6 +51,8 @@ pub(super) struct Job {
     pub(super) kind: EntryKind,
     /// What is known of it, if anything is.
     pub(super) known: Option<Known>,
+    /// Whether that was known before this import, so that the store most likely has it.
+    pub(super) recalled: bool,
 }
 
 /// What is done with a file that is read.
@@ -120,10 +122,15 @@ impl Work {
         self: &Arc<Self>,
         scan: &Scan,
         settled: &Settled,
+        recalled: &Recalled,
         places: &[Place],
         jobs: usize,
     ) -> Result<(), FolderError> {
-        let todo: Vec<_> = places.iter().map(|place| job(scan, settled, *place)).collect();
+        let job = |(at, nth): &Place| Job {
+            recalled: recalled[*at][*nth],
+            ..job(scan, settled, (*at, *nth))
+        };
+        let todo: Vec<_> = places.iter().map(job).collect();
         self.progress.begin(Step::Store, todo.len() as u64);
         let work = self.clone();
         let done = for_each(todo, jobs, move |job| {
@@ -214,9 +221,10 @@ impl Work {
     /// A file that no book can hold, or that cannot be read, is the inner error: all of those are
     /// told together.
     async fn file(&self, job: &Job, act: Act) -> Result<Result<Known, PathFault>, FolderError> {
-        let Job { path, kind, known, .. } = job;
+        let Job { path, kind, known, recalled, .. } = job;
         // What the index knows was put before, most likely: looking may spare reading it.
-        if let (Some(known), Act::Put) = (known, act)
+        let look = *recalled || matches!(self.target, Target::DryRun { .. });
+        if let (Some(known), Act::Put, true) = (known, act, look)
             && self.has(known.content()).await?
         {
             return Ok(Ok(*known));
@@ -334,7 +342,8 @@ pub(super) fn job(scan: &Scan, settled: &Settled, place: Place) -> Job {
     let folder = &scan.folders[at];
     let file = &folder.files[nth];
     let known = settled[at][nth];
-    Job { place, path: folder.join(file.name.as_str()), kind: file.kind, known }
+    let path = folder.join(file.name.as_str());
+    Job { place, path, kind: file.kind, known, recalled: known.is_some() }
 }
 
 /// Whether an import would write this content, asked for the first time.

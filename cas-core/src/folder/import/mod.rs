@@ -101,6 +101,9 @@ type Place = (usize, usize);
 /// What is known of each file, by its place.
 type Settled = Vec<Vec<Option<Known>>>;
 
+/// Whether the index knew each file, by its place.
+type Recalled = Vec<Vec<bool>>;
+
 impl Repository {
     /// Makes the folder at `path` the next version of a branch.
     pub async fn import(
@@ -129,6 +132,9 @@ impl Repository {
                 (trees, difference)
             }
             Some(tree) => {
+                let known =
+                    |files: &Vec<Option<Known>>| files.iter().map(Option::is_some).collect();
+                let recalled: Recalled = settled.iter().map(known).collect();
                 work.hash(&scan, &mut settled, self.jobs).await?;
                 let trees = trees::build(path, &scan, &settled)?;
                 let difference = if trees.root == tree {
@@ -136,7 +142,7 @@ impl Repository {
                 } else {
                     self.difference(&scan, &trees, tree, options.verify_existing).await?
                 };
-                work.put_some(&scan, &settled, &difference.files, self.jobs).await?;
+                work.put_some(&scan, &settled, &recalled, &difference.files, self.jobs).await?;
                 (trees, difference)
             }
         };

@@ -128,7 +128,11 @@ pub async fn create(
         return Ok((marker, false));
     }
     if !bucket.is_empty().await? {
-        return Err(StoreError::NotEmpty { location: location.to_owned() });
+        // What is there may be the store that another process made a moment ago.
+        let Some(marker) = read(bucket, location).await? else {
+            return Err(StoreError::NotEmpty { location: location.to_owned() });
+        };
+        return Ok((marker, false));
     }
     let marker = Marker { created_at: env.clock.now(), writers };
     let bytes = Bytes::from(marker.encode());

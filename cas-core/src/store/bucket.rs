@@ -193,7 +193,13 @@ impl Bucket {
         match self.store.head(&self.at(key)).await {
             Ok(meta) => Ok(Some(meta.size)),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(StoreError::backend("look at", key)(error)),
+            Err(error) => {
+                // The answer to a HEAD has no body that could say why. That to a GET has.
+                if cause::is_unexplained(&error) {
+                    self.get(key, GetOptions::default().with_range(Some(0..1))).await?;
+                }
+                Err(StoreError::backend("look at", key)(error))
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use crate::place::Place;
+
 /// The `cas` binary of this workspace, in the profile that the tests are built in.
 ///
 /// # Panics
@@ -44,9 +46,13 @@ pub fn workspace() -> &'static Path {
 }
 
 /// A user with a home, a store and nothing else.
+///
+/// The store is where [`place::VARIABLE`](crate::place::VARIABLE) says, unless the test looks into
+/// the store's own folder and says so with [`with_folder`](Self::with_folder).
 #[derive(Debug)]
 pub struct User {
     home: TempDir,
+    place: Place,
     /// Another user of the system, and the binary where that one may run it.
     other: Option<(u32, PathBuf)>,
 }
@@ -58,9 +64,25 @@ impl User {
     ///
     /// If the store cannot be made.
     pub fn new() -> Self {
-        let user = Self::without_store();
-        user.ok(["init"]);
-        user
+        Self::without_store().making_store()
+    }
+
+    /// The same, whose store is a folder whatever the environment says.
+    ///
+    /// # Panics
+    ///
+    /// If the store cannot be made.
+    pub fn with_folder() -> Self {
+        Self::without_store_at(Place::Folder).making_store()
+    }
+
+    /// The same, whose store is at `place`.
+    ///
+    /// # Panics
+    ///
+    /// If the store cannot be made.
+    pub fn at(place: Place) -> Self {
+        Self::without_store_at(place).making_store()
     }
 
     /// A new user without a store.
@@ -69,10 +91,24 @@ impl User {
     ///
     /// If there is no room for temporary folders.
     pub fn without_store() -> Self {
-        Self {
-            home: tempfile::tempdir().expect("there is room for a temporary folder"),
-            other: None,
+        Self::without_store_at(Place::from_environment())
+    }
+
+    /// The same, who would make it at `place`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no room for temporary folders.
+    pub fn without_store_at(place: Place) -> Self {
+        let home = tempfile::tempdir().expect("there is room for a temporary folder");
+        Self { home, place, other: None }
+    }
+
+    fn making_store(self) -> Self {
+        if !self.place.make_store() {
+            self.ok(["init"]);
         }
+        self
     }
 
     /// The same user without privileges: if the tests run as root, every command runs as `nobody`,
@@ -109,8 +145,43 @@ impl User {
     }
 
     /// The store's folder.
+    ///
+    /// # Panics
+    ///
+    /// If the store is no folder: a test that needs one says [`with_folder`](Self::with_folder).
     pub fn store(&self) -> PathBuf {
+        assert!(matches!(self.place, Place::Folder), "the store is no folder");
         self.path("store")
+    }
+
+    /// Where the store is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// What `--store` says.
+    pub fn location(&self) -> String {
+        self.place.url().unwrap_or_else(|| self.path("store").display().to_string())
+    }
+
+    /// Everything in the store, with what tells its content apart.
+    pub fn stored(&self) -> Vec<(String, String)> {
+        match self.place {
+            Place::Folder if !self.path("store").exists() => Vec::new(),
+            Place::Folder => snapshot(&self.path("store")),
+            _ => self.place.listed(),
+        }
+    }
+
+    /// The same without objects that a bucket may keep though nothing names them: what was put
+    /// before a command was refused stays there until it is collected.
+    pub fn named(&self) -> Vec<(String, String)> {
+        let mut stored = self.stored();
+        if !matches!(self.place, Place::Folder) {
+            let objects = ["/blobs/", "/trees/", "/commits/"];
+            stored.retain(|(key, _)| !objects.iter().any(|folder| key.contains(folder)));
+        }
+        stored
     }
 
     /// Writes a file in the user's home, making folders as needed.
@@ -141,7 +212,8 @@ impl User {
         }
         command
             .env("HOME", self.home.path())
-            .env("CAS_STORE", self.store())
+            .env("CAS_STORE", self.location())
+            .envs(self.place.environment())
             .env("CAS_ACTOR", "tester");
         command
     }
@@ -152,7 +224,7 @@ impl User {
     ///
     /// If it cannot be started.
     pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {
-        Ran(self.command(args).stdin(Stdio::null()).output().expect("the binary runs"))
+        self.ran(self.command(args).stdin(Stdio::null()).output().expect("the binary runs"))
     }
 
     /// Runs the command with this on its standard input.
@@ -172,7 +244,21 @@ impl User {
         // A command that fails early need not read everything.
         let _ = pipe.write_all(input);
         drop(pipe);
-        Ran(child.wait_with_output().expect("the binary ends"))
+        self.ran(child.wait_with_output().expect("the binary ends"))
+    }
+
+    /// A command of this user that has ended.
+    ///
+    /// # Panics
+    ///
+    /// If it printed the secret by which it gets at the store.
+    pub fn ran(&self, output: Output) -> Ran {
+        let ran = Ran(output);
+        if let Some(secret) = self.place.secret() {
+            let said = format!("{}{}", ran.stdout(), ran.stderr());
+            assert!(!said.contains(&secret), "a secret is printed: {said}");
+        }
+        ran
     }
 
     /// Runs the command, which must succeed, and returns its standard output.

@@ -2,14 +2,22 @@
 
 use std::io::Write;
 
+pub mod audit;
 pub mod cli;
 pub mod env;
 pub mod faulty;
 pub mod invariants;
 mod loopback;
 pub mod mutant;
+pub mod place;
 pub mod proxy;
 pub mod s3;
+pub mod suite;
+
+/// Says what a test measured, where the test runner does not hide it.
+pub fn tell(what: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}");
+}
 
 /// Says that a test did not test what it is for, and why, where the test runner does not hide it.
 pub fn skip_loudly(why: &str) {

@@ -1,8 +1,8 @@
 //! The few primitives that everything is made of, over any object store.
 
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -36,6 +36,8 @@ pub struct Bucket {
     root: Key,
     /// Set once the store is known to be closed for writing.
     closed: Arc<AtomicBool>,
+    /// Where the store is said to be, once its marker was seen here.
+    seen: Arc<OnceLock<String>>,
     pub(super) transfers: Arc<Transfers>,
 }
 
@@ -63,6 +65,7 @@ impl Bucket {
             pages: None,
             root: Key::default(),
             closed: Arc::default(),
+            seen: Arc::default(),
             transfers: Arc::default(),
         }
     }
@@ -94,6 +97,21 @@ impl Bucket {
     /// Refuses every write from now on, through this and all its clones.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the marker of the store at `location` was seen here.
+    pub(crate) fn saw_marker(&self, location: &str) {
+        self.seen.get_or_init(|| location.to_owned());
+    }
+
+    /// Fails if the marker was seen here and is gone: somebody emptied the bucket.
+    pub(super) async fn check_not_emptied(&self) -> Result<(), StoreError> {
+        let Some(location) = self.seen.get() else { return Ok(()) };
+        let marker = Key::from(layout::MARKER);
+        match self.get(&marker, GetOptions::default()).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::NoStore { location: location.clone() }),
+        }
     }
 
     /// Waits until uploads that were given up are cleaned away; their parts would otherwise be
@@ -175,7 +193,13 @@ impl Bucket {
         match self.store.head(&self.at(key)).await {
             Ok(meta) => Ok(Some(meta.size)),
             Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(StoreError::backend("look at", key)(error)),
+            Err(error) => {
+                // The answer to a HEAD has no body that could say why. That to a GET has.
+                if cause::is_unexplained(&error) {
+                    self.get(key, GetOptions::default().with_range(Some(0..1))).await?;
+                }
+                Err(StoreError::backend("look at", key)(error))
+            }
         }
     }
 

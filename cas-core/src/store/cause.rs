@@ -170,6 +170,12 @@ pub(super) fn is_missing_bucket(error: &object_store::Error) -> bool {
     between(&code, "<Code>", "</Code>") == Some("NoSuchBucket")
 }
 
+/// Whether the server refused without saying why.
+pub(super) fn is_unexplained(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    !text.contains("<Code>") && (text.contains("status code: 4") || text.contains("403 Forbidden"))
+}
+
 fn plain_kind(error: &object_store::Error) -> ErrorKind {
     use object_store::Error;
     match error {

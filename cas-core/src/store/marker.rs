@@ -108,6 +108,7 @@ pub async fn open(bucket: &Bucket, location: &str) -> Result<Marker, StoreError>
         bucket.first_below(&Key::from(layout::REFS)).await?;
         return Err(StoreError::NoStore { location: location.to_owned() });
     };
+    bucket.saw_marker(location);
     if marker.writers == Writers::Nobody {
         bucket.close();
     }
@@ -125,10 +126,16 @@ pub async fn create(
     env: &Env,
 ) -> Result<(Marker, bool), StoreError> {
     if let Some(marker) = read(bucket, location).await? {
+        bucket.saw_marker(location);
         return Ok((marker, false));
     }
     if !bucket.is_empty().await? {
-        return Err(StoreError::NotEmpty { location: location.to_owned() });
+        // What is there may be the store that another process made a moment ago.
+        let Some(marker) = read(bucket, location).await? else {
+            return Err(StoreError::NotEmpty { location: location.to_owned() });
+        };
+        bucket.saw_marker(location);
+        return Ok((marker, false));
     }
     let marker = Marker { created_at: env.clock.now(), writers };
     let bytes = Bytes::from(marker.encode());
@@ -137,6 +144,7 @@ pub async fn create(
         // Refused: another process made the store a moment ago, or our own put was repeated.
         if let Some(found) = read(bucket, location).await? {
             let made = put == Put::Created || found == marker;
+            bucket.saw_marker(location);
             return Ok((found, made));
         }
         // Refused, and yet nothing there: racing puts were told to try again.

@@ -17,6 +17,10 @@ use crate::limits;
 use crate::name::{Hash, HashPrefix};
 use crate::object::Kind;
 
+/// From how many objects on a session asks whether the bucket was emptied while it wrote. One of
+/// few is over in the time that the question takes.
+const LONG_SESSION: usize = 16;
+
 /// Blobs, trees and commits, one key each.
 #[derive(Debug, Clone)]
 pub struct BucketObjects {
@@ -149,7 +153,9 @@ impl ObjectWriter for DirectWriter {
     }
 
     async fn publish(&self) -> Result<(), StoreError> {
-        Ok(())
+        let count = self.puts.lock().unwrap_or_else(PoisonError::into_inner).len();
+        // A branch that is new is written to without a look, so nothing else would show it.
+        if count >= LONG_SESSION { self.bucket.check_not_emptied().await } else { Ok(()) }
     }
 }
 

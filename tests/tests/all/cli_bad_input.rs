@@ -9,11 +9,19 @@ use std::path::{Path, PathBuf};
 use cas_core::name::Hash;
 use cas_core::object::{Kind, codec};
 use cas_core::store::layout;
-use cas_tests::cli::{User, snapshot, text};
+use cas_tests::cli::{User, text};
 
 /// A user with `guide` of two versions, a branch `draft` and a tag `v1`.
 fn with_guide() -> User {
-    let user = User::new();
+    guide_of(User::new())
+}
+
+/// The same in a folder, for tests that look into the store's own files.
+fn with_guide_in_folder() -> User {
+    guide_of(User::with_folder())
+}
+
+fn guide_of(user: User) -> User {
     user.write("book/README.md", "# Guide\n");
     user.write("book/ch1/lesson.md", "one\n");
     user.ok(["import", "book", "guide"]);
@@ -33,13 +41,13 @@ fn refuses<A: AsRef<OsStr>>(
     args: impl IntoIterator<Item = A>,
     parts: &[&str],
 ) -> String {
-    let before = snapshot(&user.store());
+    let before = user.named();
     let args: Vec<OsString> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
     let said = user.fails(code, &args);
     for part in parts {
         assert!(said.contains(part), "{args:?}: {part:?} is not in {said}");
     }
-    assert_eq!(snapshot(&user.store()), before, "{args:?}");
+    assert_eq!(user.named(), before, "{args:?}");
     said
 }
 
@@ -427,11 +435,11 @@ fn a_file_or_folder_that_cannot_be_read_is_named() {
         &["secret.md: it cannot be read", "Permission denied"],
     );
     chmod(&user.path("bad/closed"), 0o000);
-    let before = snapshot(&user.store());
+    let before = user.named();
     let said = user.fails(1, ["import", "bad", "hostile"]);
     chmod(&user.path("bad/closed"), 0o755);
     assert!(said.contains("closed: the folder cannot be read"), "{said}");
-    assert_eq!(snapshot(&user.store()), before);
+    assert_eq!(user.named(), before);
 }
 
 #[test]
@@ -496,7 +504,7 @@ fn a_link_that_moving_would_lead_out_of_the_book_is_not_moved() {
 
 #[test]
 fn a_prefix_of_several_ids_is_ambiguous_and_they_are_listed() {
-    let user = with_guide();
+    let user = with_guide_in_folder();
     let id = blake3::hash(b"# Guide\n").to_hex().to_string();
     let other = format!("{}{}", &id[..12], "0".repeat(52));
     let path = user.store().join("trees").join(&other[..2]);
@@ -570,7 +578,7 @@ fn main_can_be_deleted_and_restored() {
 
 #[test]
 fn a_store_of_another_format_version_is_refused_and_never_touched() {
-    let user = with_guide();
+    let user = with_guide_in_folder();
     let marker = user.store().join("cas-format");
     writable(&marker);
     let newer = codec::encode(&(3_u64, "sha3", 5_u64, "and more"));
@@ -589,7 +597,7 @@ fn a_store_of_another_format_version_is_refused_and_never_touched() {
 
 #[test]
 fn a_damaged_format_marker_is_damaged_data() {
-    let user = with_guide();
+    let user = with_guide_in_folder();
     let marker = user.store().join("cas-format");
     writable(&marker);
     let good = std::fs::read(&marker).unwrap();
@@ -638,7 +646,7 @@ fn for_each_damage(file: &Path, check: impl Fn(&str)) {
 
 #[test]
 fn a_damaged_object_of_any_kind_is_named_and_never_used() {
-    let user = with_guide();
+    let user = with_guide_in_folder();
     let commit = user.json(["log", "guide"])[0].clone();
     let tree = text(&commit, "tree").to_owned();
     let commit = text(&commit, "commit").to_owned();
@@ -692,7 +700,7 @@ fn a_damaged_object_of_any_kind_is_named_and_never_used() {
 
 #[test]
 fn a_damaged_ref_log_entry_is_named_and_stops_every_use_of_the_ref() {
-    let user = with_guide();
+    let user = with_guide_in_folder();
     let entry = |seq: u64| {
         let key = format!("refs/guide/main/{:016x}", u64::MAX - seq);
         user.store().join(key)
@@ -737,7 +745,7 @@ fn a_damaged_ref_log_entry_is_named_and_stops_every_use_of_the_ref() {
 
 #[test]
 fn an_entry_moved_to_another_ref_or_position_is_noticed() {
-    let user = with_guide();
+    let user = with_guide_in_folder();
     let log = user.store().join("refs/guide");
     let slot = |seq: u64| format!("{:016x}", u64::MAX - seq);
     let good = std::fs::read(log.join("main").join(slot(2))).unwrap();

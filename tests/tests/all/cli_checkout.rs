@@ -30,7 +30,15 @@ pub(super) const FIRST: &[(&str, &str)] = &[
 
 /// A user with `guide` of one version, and a checkout of it in `site`.
 pub(super) fn with_site() -> User {
-    let user = User::new();
+    site_of(User::new())
+}
+
+/// The same in a folder, for tests that look into the store's own files.
+pub(super) fn with_site_in_folder() -> User {
+    site_of(User::with_folder())
+}
+
+fn site_of(user: User) -> User {
     version(&user, FIRST);
     user.ok(["checkout", "guide", "site"]);
     user
@@ -541,7 +549,7 @@ fn a_file_of_the_user_where_an_interrupted_checkout_was_to_write_stays() {
 
 #[test]
 fn status_tells_what_differs_without_a_store() {
-    let user = with_site();
+    let user = with_site_in_folder();
     std::fs::remove_dir_all(user.store()).unwrap();
     user.write("site/README.md", "# Guide!\n");
     user.write("site/new.md", "new\n");
@@ -598,17 +606,17 @@ fn an_empty_version_empties_what_was_checked_out() {
 
 #[test]
 fn a_place_that_cannot_be_a_checkout_is_named() {
-    let user = User::new();
+    let user = User::with_folder();
     version(&user, FIRST);
     user.write("file", "x\n");
     let said = user.fails(1, ["checkout", "guide", "file"]);
     assert!(said.contains("check out into file"), "{said}");
     let said = user.fails(1, ["checkout", "guide", "file/below"]);
     assert!(said.contains("file/below"), "{said}");
-    let before = snapshot(&user.store());
+    let before = user.stored();
     let said = user.fails(1, ["checkout", "guide", "store", "--force"]);
     assert!(said.contains("the store itself"), "{said}");
-    assert_eq!(snapshot(&user.store()), before);
+    assert_eq!(user.stored(), before);
     user.ok(["checkout", "guide", "new/deep/folder"]);
 }
 

@@ -4,6 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use cas_tests::cli::{User, assert_keys, snapshot, text};
+use cas_tests::place::Place;
 use serde_json::{Value, json};
 
 const ENTRY: &[&str] = &[
@@ -122,14 +123,14 @@ fn init_answers_in_json_and_leaves_a_store_that_is_there_alone() {
     let user = User::without_store();
     let first = user.json(["init"]);
     assert_keys(&first, &["store", "created", "created_at"]);
-    assert_eq!(first["store"], user.store().display().to_string());
+    assert_eq!(first["store"], user.location());
     assert_eq!(first["created"], true);
     assert!(is_time(&first["created_at"]), "{first}");
-    let before = snapshot(&user.store());
+    let before = user.stored();
     let second = user.json(["init"]);
     assert_eq!(second["created"], false);
     assert_eq!(second["created_at"], first["created_at"]);
-    assert_eq!(snapshot(&user.store()), before);
+    assert_eq!(user.stored(), before);
 }
 
 #[test]
@@ -667,7 +668,7 @@ fn a_commit_of_another_book_is_not_found_in_this_one() {
 
 #[test]
 fn the_default_store_is_made_when_it_is_first_used() {
-    let user = User::without_store();
+    let user = User::without_store_at(Place::Folder);
     write_guide(&user);
     let mut command = user.command(["import", "book", "guide"]);
     let ran = command.env_remove("CAS_STORE").output().unwrap();
@@ -687,7 +688,7 @@ fn a_store_that_was_named_is_never_made_by_accident() {
     let said = user.fails(1, ["books"]);
     assert!(said.contains("there is no store at"), "{said}");
     assert!(said.contains("hint: ") && said.contains("init"), "{said}");
-    assert!(!user.store().exists());
+    assert_eq!(user.stored(), []);
 }
 
 #[test]

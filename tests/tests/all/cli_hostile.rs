@@ -9,7 +9,7 @@ use cas_core::refs::{Expectation, RefUpdate, UpdateOutcome};
 use cas_core::store::{Bucket, LocalStore, Store, layout};
 use cas_tests::cli::{User, snapshot};
 
-use super::cli_checkout::{FIRST, set_mode, version, with_site};
+use super::cli_checkout::{FIRST, set_mode, version, with_site_in_folder};
 
 fn blob_file(user: &User, content: impl AsRef<[u8]>) -> PathBuf {
     object_file(user, Kind::Blob, Hash::of(content.as_ref()))
@@ -68,7 +68,7 @@ fn publish(user: &User, tree: Hash) {
 
 #[test]
 fn a_hostile_tree_is_refused_with_every_fault_and_nothing_is_written() {
-    let user = User::new();
+    let user = User::with_folder();
     version(&user, FIRST);
     let good = put_raw(&user, Kind::Blob, b"bad\n");
     let link = |target: &str| {
@@ -153,7 +153,7 @@ fn a_hostile_tree_is_refused_with_every_fault_and_nothing_is_written() {
 
 #[test]
 fn a_tree_that_is_not_canonical_is_damaged_data() {
-    let user = User::new();
+    let user = User::with_folder();
     let id = Hash::of(b"x");
     let unsorted = [("b", 0_u8, id, 1_u64, 1_u64), ("a", 0, id, 1, 1)];
     let tree = put_raw(&user, Kind::Tree, &codec::encode(&(1_u64, unsorted.to_vec())));
@@ -166,7 +166,7 @@ fn a_tree_that_is_not_canonical_is_damaged_data() {
 
 #[test]
 fn a_tree_that_lies_about_a_size_is_damaged_data() {
-    let user = User::new();
+    let user = User::with_folder();
     let id = put_raw(&user, Kind::Blob, b"four");
     let tree = put_tree(&user, &[("a.md", 0, id, 3, 1)]);
     publish(&user, tree);
@@ -196,7 +196,7 @@ fn damages(good: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
 fn a_damaged_blob_is_named_never_laid_out_and_no_hindrance_once_it_is_repaired() {
     let large = "0123456789abcdef".repeat(300_000);
     for content in ["the content of a small file\n", &large] {
-        let user = User::new();
+        let user = User::with_folder();
         user.write("book/a.md", "a\n");
         user.write("book/bad/b.md", content);
         user.write("book/c.md", "c\n");
@@ -231,7 +231,7 @@ fn a_damaged_blob_is_named_never_laid_out_and_no_hindrance_once_it_is_repaired()
 
 #[test]
 fn a_damaged_blob_leaves_the_file_that_it_was_to_replace() {
-    let user = with_site();
+    let user = with_site_in_folder();
     version(&user, &[("README.md", "# New\n"), ("ch1/lesson.md", "1\n")]);
     let file = blob_file(&user, "# New\n");
     std::fs::remove_file(&file).unwrap();

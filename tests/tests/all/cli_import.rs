@@ -19,7 +19,7 @@ fn paths(user: &User, revision: &str) -> Vec<String> {
 
 /// Every file of the store with its content, and the files that belong to nothing.
 fn store_of(user: &User) -> Vec<(String, String)> {
-    snapshot(&user.store())
+    user.stored()
 }
 
 /// A folder with everything that a book can hold.
@@ -92,7 +92,7 @@ fn invariant_faithful_a_checkout_over_another_version_equals_the_folder() {
 
 #[test]
 fn a_blob_id_is_the_blake3_of_the_file_and_its_bytes_are_kept_raw() {
-    let user = User::new();
+    let user = User::with_folder();
     write_everything(&user, "book");
     user.ok(["import", "book", "guide"]);
     for item in user.json(["ls", "guide", "-R"]).as_array().unwrap() {
@@ -425,7 +425,7 @@ fn a_message_of_its_own_or_the_folder_says_why() {
 
 #[test]
 fn a_damaged_blob_of_the_wrong_length_is_put_right_by_importing_it_again() {
-    let user = User::new();
+    let user = User::with_folder();
     user.write("book/a.md", "content\n");
     let made = user.json(["import", "book", "guide"]);
     let id = blake3::hash(b"content\n").to_hex().to_string();

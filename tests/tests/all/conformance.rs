@@ -174,6 +174,24 @@ async fn invariant_certain_a_store_is_made_once_whatever_fails() {
     }
 }
 
+#[tokio::test]
+async fn a_store_that_another_makes_at_any_moment_is_opened() {
+    for n in 1..=4 {
+        let memory = Arc::new(InMemory::new());
+        let others = Bucket::new(memory.clone());
+        let hook = move || async move {
+            let env = test_env(2);
+            // Another time, so that the markers differ.
+            env.clock.now();
+            create(&others, "here", Writers::Any, &env).await.unwrap();
+        };
+        let bucket = Bucket::new(Arc::new(FaultyStore::new(memory).with_hook(n, hook)));
+        let (_, made) = create(&bucket, "here", Writers::Any, &test_env(1)).await.unwrap();
+        // After its own put it was the first.
+        assert_eq!(made, n > 3, "another came before call {n}");
+    }
+}
+
 /// How far back a request is remembered is promised nowhere, but it is not just the last few.
 #[tokio::test(start_paused = true)]
 async fn requests_are_remembered_while_sixty_others_follow() {

@@ -38,7 +38,7 @@ fn commits(user: &User) -> Vec<String> {
 
 #[test]
 fn invariant_certain_killed_imports_lose_nothing_acknowledged() {
-    let user = User::new();
+    let user = User::with_folder();
     write_book(&user, 0);
     user.ok(["import", "book", "guide"]);
     let (mut finished, mut interrupted) = (0, 0);
@@ -68,7 +68,7 @@ fn invariant_certain_killed_imports_lose_nothing_acknowledged() {
 
 #[test]
 fn invariant_faithful_killed_checkouts_are_gone_on_with() {
-    let user = User::new();
+    let user = User::with_folder();
     write_book(&user, 0);
     user.ok(["import", "book", "guide"]);
     user.ok(["branch", "create", "guide@old"]);

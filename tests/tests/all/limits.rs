@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use cas_tests::cli::User;
+use cas_tests::place::Place;
 
 /// How large the large file is, in bytes. `CAS_TEST_BIG_BYTES` makes it larger.
 fn big_bytes() -> u64 {
@@ -56,7 +57,7 @@ fn large_files_take_little_memory() {
         );
         return;
     }
-    let user = User::new();
+    let user = User::with_folder();
     std::fs::create_dir(user.path("book")).unwrap();
     let size = big_bytes();
     let big = user.path("book/video.bin");
@@ -94,7 +95,7 @@ impl Drop for SmallDisk<'_> {
 
 #[test]
 fn a_full_disk_is_named_and_changes_nothing() {
-    let user = User::without_store();
+    let user = User::without_store_at(Place::Folder);
     let disk = user.path("store");
     let Some(_disk) = SmallDisk::mount(&disk, "4m") else {
         cas_tests::skip_loudly(

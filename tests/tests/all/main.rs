@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod books;
+mod chaos;
 mod cli_bad_input;
 mod cli_checkout;
 mod cli_commands;
 mod cli_diff;
 mod cli_hostile;
 mod cli_import;
+mod cli_over_s3;
 mod codec_properties;
 mod conformance;
 mod crash;
@@ -16,9 +18,11 @@ mod format;
 mod limits;
 mod local_store;
 mod race;
+mod real_servers;
 mod ref_faults;
 mod ref_mutants;
 mod ref_races;
+mod s3_faults;
 mod s3_misbehaviour;
 mod s3_proxy;
 mod s3_server;

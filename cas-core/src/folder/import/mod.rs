@@ -156,7 +156,9 @@ impl Repository {
                 session.publish().await?;
             }
             let store = &self.store;
-            report.repaired = work.verify(store, &scan, &settled, &trees, self.jobs).await?;
+            let is_stored = report.mode == ImportMode::Unchanged;
+            report.repaired =
+                work.verify(store, &scan, &settled, &trees, is_stored, self.jobs).await?;
             if let Some(session) = work.session() {
                 session.publish().await?;
             }

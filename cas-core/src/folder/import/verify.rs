@@ -26,13 +26,15 @@ impl Work {
     /// Reads every object of the folder's version from the store and writes those again that are
     /// missing or damaged. Returns how many those were.
     ///
-    /// A dry run only counts those that are damaged.
+    /// A dry run only counts them. It has put nothing, so what is missing is lost only if the
+    /// store is to hold all of it already, as `is_stored` says.
     pub(super) async fn verify(
         self: &Arc<Self>,
         store: &Store,
         scan: &Arc<Scan>,
         settled: &Arc<Settled>,
         trees: &Arc<Trees>,
+        is_stored: bool,
         jobs: usize,
     ) -> Result<u64, FolderError> {
         let items = items(settled, trees);
@@ -49,10 +51,9 @@ impl Work {
                     Item::Tree(id) => (Kind::Tree, *id.hash()),
                 };
                 let health = store.check(kind, &id).await?;
-                // A dry run has put nothing, so what is missing need not be lost.
                 let is_lost = match work.target {
-                    Target::Session(_) => health != Health::Intact,
-                    Target::DryRun { .. } => health == Health::Damaged,
+                    Target::DryRun { .. } if !is_stored => health == Health::Damaged,
+                    Target::Session(_) | Target::DryRun { .. } => health != Health::Intact,
                 };
                 if is_lost {
                     count.fetch_add(1, Ordering::Relaxed);

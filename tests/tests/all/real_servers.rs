@@ -1,0 +1,105 @@
+//! Everything that holds of a store, on S3 servers that we did not write: see
+//! `tests/servers/README.md`. They are started by `tests/servers/run`, and named in a variable.
+
+use cas_core::env::Env;
+use cas_core::store::Store;
+use cas_tests::cli::User;
+use cas_tests::place::Place;
+use cas_tests::suite;
+use tokio::time::Instant;
+
+use super::cli_over_s3::bucket_at;
+use super::conformance::{conforms, marks};
+
+/// A line `NAME URL` for each server.
+const VARIABLE: &str = "CAS_TEST_STORES";
+
+/// The servers on which racing writers all win: no store may be put on them.
+const UNFIT: [&str; 2] = ["garage", "s3s-fs"];
+
+/// The servers that serve racing writes of one key one after the other and slowly, and what is
+/// left out there: tests of many racers, and those that repeat what others ask.
+const SLOW: [(&str, &[&str]); 1] = [("seaweedfs", &["race::many_processes_make_one_store"])];
+
+/// How many tests run at once.
+const THREADS: usize = 4;
+
+/// The servers, by name; none if there are none, which is then told.
+fn servers(fit: bool) -> Vec<(String, String)> {
+    let Ok(lines) = std::env::var(VARIABLE) else {
+        cas_tests::skip_loudly(
+            "there are no S3 servers: run the tests by tests/servers/run -- cargo test …",
+        );
+        return Vec::new();
+    };
+    let pairs = lines.lines().filter_map(|line| line.trim().split_once(' '));
+    let all = pairs.map(|(name, url)| (name.to_owned(), url.trim().to_owned()));
+    all.filter(|(name, _)| UNFIT.contains(&name.as_str()) != fit).collect()
+}
+
+/// Does something on every server that is fit or unfit, and tells how long it took.
+fn on_each(fit: bool, what: &str, action: impl Fn(&str, &str)) {
+    for (name, url) in servers(fit) {
+        let start = Instant::now();
+        action(&name, &url);
+        let took = start.elapsed().as_secs_f64();
+        cas_tests::tell(&format!("{name}: {what} in {took:.1} s"));
+    }
+}
+
+#[test]
+fn every_server_conforms() {
+    on_each(true, "conforms", |_, url| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let env = Env::system();
+            let made = std::cell::RefCell::new(Vec::new());
+            let make = || {
+                let place = Place::below(url);
+                made.borrow_mut().push(place.clone());
+                bucket_at(&place)
+            };
+            conforms(|| Store::in_bucket(&make(), &env)).await;
+            marks(make).await;
+        });
+    });
+}
+
+#[test]
+fn every_server_holds_stores_for_all_commands_races_and_real_books() {
+    on_each(true, "commands, races and books", |name, url| {
+        let left_out = SLOW.iter().find(|(slow, _)| *slow == name).map_or(&[][..], |slow| slow.1);
+        let passed = suite::run_over(url, THREADS, left_out);
+        cas_tests::tell(&format!("{name}: {passed} tests passed, left out: {left_out:?}"));
+    });
+}
+
+#[test]
+fn doctor_finds_the_fit_servers_fit() {
+    on_each(true, "doctor and init", |name, url| {
+        let user = User::without_store_at(Place::below(url));
+        let report = user.json(["doctor"]);
+        assert_eq!((&report["ok"], &report["safe"]), (&true.into(), &true.into()), "{name}");
+        cas_tests::tell(&format!("{name}: {}", report["measured"]));
+        assert_eq!(user.stored(), [], "{name}: the proof leaves nothing");
+        user.ok(["init"]);
+        user.write("book/a.md", "a\n");
+        user.ok(["import", "book", "guide"]);
+        assert_eq!(user.ok(["cat", "guide", "a.md"]), "a\n");
+        user.ok(["doctor"]);
+    });
+}
+
+#[test]
+fn doctor_and_init_refuse_the_unfit_servers() {
+    on_each(false, "refused", |name, url| {
+        let user = User::without_store_at(Place::below(url));
+        let ran = user.run(["doctor"]);
+        assert_eq!(ran.code(), 1, "{name}: {}{}", ran.stdout(), ran.stderr());
+        assert!(ran.stderr().contains("cannot hold a store"), "{name}: {}", ran.stderr());
+        cas_tests::tell(&format!("{name}: {}", ran.stderr().trim()));
+        let said = user.fails(1, ["init"]);
+        assert!(said.contains("cannot hold a store"), "{name}: {said}");
+        assert_eq!(user.stored(), [], "{name}: the proof leaves nothing");
+    });
+}

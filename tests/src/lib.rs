@@ -3,6 +3,7 @@
 use std::io::Write;
 
 pub mod cli;
+pub mod counting;
 pub mod env;
 pub mod faulty;
 pub mod invariants;
@@ -10,6 +11,8 @@ mod loopback;
 pub mod mutant;
 pub mod proxy;
 pub mod s3;
+pub mod shape;
+pub mod simulated;
 
 /// Says that a test did not test what it is for, and why, where the test runner does not hide it.
 pub fn skip_loudly(why: &str) {

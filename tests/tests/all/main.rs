@@ -19,6 +19,7 @@ mod race;
 mod ref_faults;
 mod ref_mutants;
 mod ref_races;
+mod requests;
 mod s3_misbehaviour;
 mod s3_proxy;
 mod s3_server;

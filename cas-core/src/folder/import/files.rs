@@ -51,6 +51,8 @@ pub(super) struct Job {
     pub(super) kind: EntryKind,
     /// What is known of it, if anything is.
     pub(super) known: Option<Known>,
+    /// Whether the store may well have it, so that looking may spare reading and putting it.
+    pub(super) ask: bool,
 }
 
 /// What is done with a file that is read.
@@ -92,16 +94,19 @@ impl Work {
         (self.read.load(Ordering::Relaxed), self.bytes_new.load(Ordering::Relaxed))
     }
 
-    /// Finds out what the files are that the index does not know. Nothing is put.
+    /// Finds out what the files are that the index does not know, and says which those were.
+    /// Nothing is put.
     pub(super) async fn hash(
         self: &Arc<Self>,
         scan: &Scan,
         settled: &mut Settled,
         jobs: usize,
-    ) -> Result<(), FolderError> {
+    ) -> Result<BTreeSet<Place>, FolderError> {
         let todo: Vec<_> =
             jobs_of(scan, settled).into_iter().filter(|job| job.known.is_none()).collect();
-        self.settle(Step::Read, Act::Hash, todo, scan, settled, jobs).await
+        let unknown = todo.iter().map(|job| job.place).collect();
+        self.settle(Step::Read, Act::Hash, todo, scan, settled, jobs).await?;
+        Ok(unknown)
     }
 
     /// Finds out what all files are, and puts them: nothing is known to be in the store.
@@ -115,15 +120,20 @@ impl Work {
         self.settle(Step::Store, Act::Put, todo, scan, settled, jobs).await
     }
 
-    /// Puts these files, whose content is known.
+    /// Puts these files, whose content is known. Those that are `fresh` are put without looking
+    /// for them in the store.
     pub(super) async fn put_some(
         self: &Arc<Self>,
         scan: &Scan,
         settled: &Settled,
         places: &[Place],
+        fresh: &BTreeSet<Place>,
         jobs: usize,
     ) -> Result<(), FolderError> {
-        let todo: Vec<_> = places.iter().map(|place| job(scan, settled, *place)).collect();
+        let todo: Vec<_> = places
+            .iter()
+            .map(|place| Job { ask: !fresh.contains(place), ..job(scan, settled, *place) })
+            .collect();
         self.progress.begin(Step::Store, todo.len() as u64);
         let work = self.clone();
         let done = for_each(todo, jobs, move |job| {
@@ -214,9 +224,9 @@ impl Work {
     /// A file that no book can hold, or that cannot be read, is the inner error: all of those are
     /// told together.
     async fn file(&self, job: &Job, act: Act) -> Result<Result<Known, PathFault>, FolderError> {
-        let Job { path, kind, known, .. } = job;
+        let Job { path, kind, known, ask, .. } = job;
         // What the index knows was put before, most likely: looking may spare reading it.
-        if let (Some(known), Act::Put) = (known, act)
+        if let (Some(known), Act::Put, true) = (known, act, ask)
             && self.has(known.content()).await?
         {
             return Ok(Ok(*known));
@@ -334,7 +344,7 @@ pub(super) fn job(scan: &Scan, settled: &Settled, place: Place) -> Job {
     let folder = &scan.folders[at];
     let file = &folder.files[nth];
     let known = settled[at][nth];
-    Job { place, path: folder.join(file.name.as_str()), kind: file.kind, known }
+    Job { place, path: folder.join(file.name.as_str()), kind: file.kind, known, ask: true }
 }
 
 /// Whether an import would write this content, asked for the first time.

@@ -14,6 +14,7 @@ mod files;
 mod trees;
 mod verify;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -129,14 +130,18 @@ impl Repository {
                 (trees, difference)
             }
             Some(tree) => {
-                work.hash(&scan, &mut settled, self.jobs).await?;
+                let unknown = work.hash(&scan, &mut settled, self.jobs).await?;
                 let trees = trees::build(path, &scan, &settled)?;
                 let difference = if trees.root == tree {
                     Difference::default()
                 } else {
                     self.difference(&scan, &trees, tree, options.verify_existing).await?
                 };
-                work.put_some(&scan, &settled, &difference.files, self.jobs).await?;
+                // What was not known until now is new to the store, most likely, and asking a
+                // bucket first would be one more request for each.
+                let sure = self.store.is_remote() && !options.dry_run;
+                let fresh = if sure { unknown } else { BTreeSet::new() };
+                work.put_some(&scan, &settled, &difference.files, &fresh, self.jobs).await?;
                 (trees, difference)
             }
         };

@@ -143,3 +143,34 @@ async fn equal_files_are_put_once_and_no_key_is_written_twice_within_a_second() 
     import(&place.process(), &path, "main", &ImportOptions::default()).await;
     assert_eq!(place.take(), sum([FIRST, counts(30 + 1 + 10, 0, 0)]));
 }
+
+#[tokio::test]
+async fn a_large_file_is_looked_for_and_put_in_parts_of_8_mib() {
+    let place = Place::new();
+    let path = place.book(BOOK);
+    std::fs::write(path.join("film.mp4"), vec![7; 17 << 20]).unwrap();
+    import(&place.process(), &path, "main", &ImportOptions::default()).await;
+    let parts = Counts { head: 1, multipart: 1 + 3 + 1, ..sum([FIRST, counts(30 + 10, 0, 0)]) };
+    assert_eq!(place.take(), parts);
+    let (_, requests) = place.checkout("out").await;
+    assert_eq!(requests, sum([REF, COMMIT, counts(0, 30 + 3 + 10, 0)]));
+}
+
+/// The book of the worked bill.
+#[tokio::test]
+async fn a_book_of_2000_files_costs_what_its_bill_says() {
+    let shape = Shape { files: 2_000, folders: 80 };
+    let place = Place::new();
+    let path = place.book(shape);
+    let (_, first) = place.import_again(&place.with_index()).await;
+    assert_eq!(first, counts(2_082, 0, 1));
+    let (_, cold) = place.checkout("out").await;
+    assert_eq!(cold, counts(0, 2_082, 1));
+    let changed = shape.one_in_a_hundred();
+    assert_eq!((changed.len(), folders_of(&changed).len()), (20, 28));
+    edit(&path, &changed, 2).unwrap();
+    let (_, import) = place.import_again(&place.with_index()).await;
+    assert_eq!(import, counts(20 + 28 + 2, 2 + 28, 2));
+    let (_, switch) = place.checkout("out").await;
+    assert_eq!(switch, counts(0, 2 + 20 + 28, 1));
+}

@@ -4,6 +4,7 @@ use std::io::Write;
 
 pub mod audit;
 pub mod cli;
+pub mod counting;
 pub mod env;
 pub mod faulty;
 pub mod invariants;
@@ -12,6 +13,8 @@ pub mod mutant;
 pub mod place;
 pub mod proxy;
 pub mod s3;
+pub mod shape;
+pub mod simulated;
 pub mod suite;
 
 /// Says what a test measured, where the test runner does not hide it.

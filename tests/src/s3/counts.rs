@@ -36,7 +36,13 @@ impl Counts {
         self.put + self.get + self.head + self.list + self.delete + self.multipart + self.other
     }
 
-    pub(super) fn arrived(&mut self, kind: Kind) {
+    /// The requests alone, for a test to which the bytes are no matter.
+    #[must_use]
+    pub const fn without_bytes(self) -> Self {
+        Self { bytes_in: 0, bytes_out: 0, ..self }
+    }
+
+    pub(crate) fn arrived(&mut self, kind: Kind) {
         let count = match kind {
             Kind::Put => &mut self.put,
             Kind::Get => &mut self.get,
@@ -49,7 +55,7 @@ impl Counts {
         *count += 1;
     }
 
-    pub(super) fn answered(&mut self, kind: Kind, status: StatusCode) {
+    pub(crate) fn answered(&mut self, kind: Kind, status: StatusCode) {
         match (kind, status) {
             (Kind::Put, StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT) => {
                 self.put_refused += 1;
@@ -68,7 +74,7 @@ impl Counts {
 
 /// The kinds of request, as far as they are counted or spoiled differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Put,
     Get,
     Head,

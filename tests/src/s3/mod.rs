@@ -9,7 +9,7 @@
 
 mod behaviour;
 mod bucket;
-mod counts;
+pub(crate) mod counts;
 mod front;
 mod list;
 mod protocol;

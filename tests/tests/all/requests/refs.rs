@@ -1,0 +1,51 @@
+//! What refs cost.
+
+use cas_core::name::{RefName, Revision};
+
+use super::{BOOK, Place, REF, book, counts, waves};
+
+#[tokio::test]
+async fn a_ref_is_read_by_a_list_of_one_key_and_a_get() {
+    let place = Place::new();
+    place.imported(BOOK).await;
+    let repo = place.process();
+    let head = repo.store().refs().head(&book(), &RefName::main()).await.unwrap();
+    assert!(head.is_some());
+    assert_eq!(place.take(), REF);
+}
+
+#[tokio::test]
+async fn a_ref_that_was_read_before_is_read_by_one_get_that_finds_nothing() {
+    let place = Place::new();
+    place.imported(BOOK).await;
+    let repo = place.process();
+    let first = repo.store().refs().head(&book(), &RefName::main()).await.unwrap();
+    place.take();
+    let again = repo.store().refs().head(&book(), &RefName::main()).await.unwrap();
+    assert_eq!(first, again);
+    let counts = place.take();
+    assert_eq!((counts.get, counts.get_missing, counts.requests()), (1, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_branch_is_created_by_reading_a_ref_and_one_put() {
+    let place = Place::slow();
+    place.imported(BOOK).await;
+    let (repo, name) = (place.process(), RefName::parse("users/ada").unwrap());
+    let create = async {
+        let from = Revision::head(book(), RefName::main());
+        let commit = repo.resolve_id(&from).await.unwrap();
+        repo.create_ref(&book(), &name, commit, "").await.unwrap()
+    };
+    let (_, waited) = waves(create).await;
+    assert_eq!(place.take(), counts(1, 1, 1));
+    assert_eq!(waited, 3);
+}
+
+#[tokio::test]
+async fn a_branch_is_deleted_by_reading_it_and_a_list_and_a_put() {
+    let place = Place::new();
+    place.imported(BOOK).await;
+    place.process().delete_ref(&book(), &RefName::main()).await.unwrap();
+    assert_eq!(place.take(), counts(1, 1, 2));
+}

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{Check, Examination, Finding, Findings, Measured};
 use crate::env::Env;
+use crate::error::ErrorKind;
 use crate::name::Hash;
 use crate::store::bucket::Put;
 use crate::store::{Bucket, ByteStream, StoreError, layout};
@@ -20,6 +21,9 @@ const RACERS: usize = 16;
 
 /// How often they race before a store is made, and in a full examination.
 const ROUNDS: [usize; 2] = [3, 8];
+
+/// How often a put whose connection breaks is tried again.
+const TRIES: u32 = 4;
 
 /// How many small requests are measured.
 const SAMPLES: usize = 8;
@@ -48,8 +52,16 @@ pub(super) struct Proof {
     written: Mutex<BTreeSet<Key>>,
 }
 
-/// What a check found: a sentence, or what is wrong and a hint.
-type Outcome = Result<String, (String, Option<&'static str>)>;
+/// What a check found: a sentence, or what is wrong.
+type Outcome = Result<String, Fault>;
+
+/// Why a check did not pass.
+enum Fault {
+    /// The bucket did something else; who is known for it, or what may be done.
+    Wrong(String, Option<&'static str>),
+    /// It could not be asked, or refused.
+    Failed(StoreError),
+}
 
 impl Proof {
     pub(super) fn new(bucket: Bucket, folder: Key, env: Env) -> Self {
@@ -68,45 +80,56 @@ impl Proof {
         self.bucket.read(&self.key("absent"), LIMIT).await?;
         self.bucket.first_below(&Key::from(layout::REFS)).await?;
 
+        // Says whether the check passed. A connection that breaks, a bucket that asks for fewer
+        // requests, or credentials that expire are no finding: they end the examination.
         let mut add = |name: &'static str, is_safety: bool, outcome: Outcome| {
             let finding = match outcome {
                 Ok(detail) => Finding::Passed(detail),
-                Err((reason, hint)) => Finding::Failed { reason, hint },
+                Err(Fault::Wrong(reason, hint)) => Finding::Failed { reason, hint },
+                Err(Fault::Failed(error))
+                    if error.kind() == ErrorKind::Unavailable
+                        || error.kind() == ErrorKind::PermissionDenied
+                            && is_safety
+                            && name != "write" =>
+                {
+                    return Err(error);
+                }
+                Err(Fault::Failed(error)) => said(&error),
             };
             let passed = matches!(finding, Finding::Passed(_));
             findings.checks.push(Check { name, is_safety, finding });
-            passed
+            Ok(passed)
         };
         tell("write");
-        if !add("write", true, self.writes().await) {
+        if !add("write", true, self.writes().await)? {
             // Nothing else can be asked of a bucket that takes nothing.
             return Ok(findings);
         }
         tell("read after write");
-        add("read after write", true, self.reads_what_it_wrote().await);
+        add("read after write", true, self.reads_what_it_wrote().await)?;
         tell("put-if-absent");
-        let refuses = add("put-if-absent", true, self.refuses_a_second_put().await);
+        let refuses = add("put-if-absent", true, self.refuses_a_second_put().await)?;
         tell("racing puts");
         let rounds = ROUNDS[usize::from(full)];
         if refuses {
-            add("racing puts", true, self.lets_one_racer_win(rounds).await);
+            add("racing puts", true, self.lets_one_racer_win(rounds).await)?;
         }
         tell("list after write");
-        add("list after write", true, self.lists_what_it_wrote().await);
+        add("list after write", true, self.lists_what_it_wrote().await)?;
         tell("list order");
-        add("list order", true, self.lists_in_order().await);
+        add("list order", true, self.lists_in_order().await)?;
         tell("overwrite");
-        add("overwrite", false, self.overwrites().await);
+        add("overwrite", false, self.overwrites().await)?;
         tell("delete");
-        add("delete", false, self.deletes().await);
+        add("delete", false, self.deletes().await)?;
         if !full {
             return Ok(findings);
         }
         tell("ranges");
-        add("ranges", false, self.gives_ranges().await);
+        add("ranges", false, self.gives_ranges().await)?;
         tell("large objects");
         let (outcome, rates) = self.takes_large_objects().await;
-        add("large objects", false, outcome);
+        add("large objects", false, outcome)?;
         tell("latency");
         if let Some((up, down)) = rates
             && let Ok((read, write)) = self.latency().await
@@ -137,8 +160,10 @@ impl Proof {
     async fn writes(&self) -> Outcome {
         match self.put_new("first", b"first").await {
             Ok(Put::Created) => Ok("an object can be written".to_owned()),
-            Ok(Put::Refused) => Err(("it refuses a key that nobody wrote".to_owned(), None)),
-            Err(error) => Err(said(&error)),
+            Ok(Put::Refused) => {
+                Err(Fault::Wrong("it refuses a key that nobody wrote".to_owned(), None))
+            }
+            Err(error) => Err(Fault::Failed(error)),
         }
     }
 
@@ -146,25 +171,28 @@ impl Proof {
         for nth in 0..4 {
             let name = format!("read-{nth}");
             let bytes = name.clone().into_bytes();
-            self.put_new(&name, &bytes).await.map_err(|error| said(&error))?;
+            self.put_new(&name, &bytes).await.map_err(Fault::Failed)?;
             if self.read(&name).await?.as_deref() != Some(bytes.as_slice()) {
                 let reason = "an object just written cannot be read, or is another".to_owned();
-                return Err((reason, Some("a cache between here and the bucket answers for it")));
+                return Err(Fault::Wrong(
+                    reason,
+                    Some("a cache between here and the bucket answers for it"),
+                ));
             }
         }
         Ok("what is written can be read at once".to_owned())
     }
 
     async fn refuses_a_second_put(&self) -> Outcome {
-        let again = self.put_new("first", b"second").await.map_err(|error| said(&error))?;
+        let again = self.put_new("first", b"second").await.map_err(Fault::Failed)?;
         let found = self.read("first").await?;
         if found.as_deref() != Some(b"first") {
             let reason = "a put that must not overwrite did overwrite".to_owned();
-            return Err((reason, Some(IGNORES)));
+            return Err(Fault::Wrong(reason, Some(IGNORES)));
         }
         if again == Put::Created {
             let reason = "a put that must not overwrite was said to have been done".to_owned();
-            return Err((reason, Some(IGNORES)));
+            return Err(Fault::Wrong(reason, Some(IGNORES)));
         }
         Ok("a second put of a key is refused, and the first stays".to_owned())
     }
@@ -195,16 +223,17 @@ impl Proof {
                     "of {RACERS} puts racing for one key {} were told that they won",
                     winners.len()
                 );
-                return Err((reason, Some(RACY)));
+                return Err(Fault::Wrong(reason, Some(RACY)));
             }
             let found = self.read(&name).await?;
             let Some(found) = found.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()) else {
                 let reason = format!("of {RACERS} puts racing for one key none left anything");
-                return Err((reason, Some("try again; the bucket may ask for fewer requests")));
+                let hint = "try again; the bucket may ask for fewer requests";
+                return Err(Fault::Wrong(reason, Some(hint)));
             };
             if winners.first().is_some_and(|winner| winner.to_string() != found) {
                 let reason = "a put told that it won was overwritten by one told that it lost";
-                return Err((reason.to_owned(), Some(RACY)));
+                return Err(Fault::Wrong(reason.to_owned(), Some(RACY)));
             }
         }
         Ok(format!("of {RACERS} puts racing for one key one wins, {rounds} times"))
@@ -213,12 +242,12 @@ impl Proof {
     async fn lists_what_it_wrote(&self) -> Outcome {
         for nth in 0..4 {
             let name = format!("listed/{nth}");
-            self.put_new(&name, b"x").await.map_err(|error| said(&error))?;
-            let keys = self.bucket.keys(&self.key("listed")).await.map_err(|error| said(&error))?;
+            self.put_new(&name, b"x").await.map_err(Fault::Failed)?;
+            let keys = self.bucket.keys(&self.key("listed")).await.map_err(Fault::Failed)?;
             if !keys.contains(&self.key(&name)) {
                 let reason = "a list does not name an object just written".to_owned();
                 let hint = "its lists lag behind: a ref would be read as it was before";
-                return Err((reason, Some(hint)));
+                return Err(Fault::Wrong(reason, Some(hint)));
             }
         }
         Ok("what is written is listed at once".to_owned())
@@ -229,13 +258,16 @@ impl Proof {
         // Neither the first nor the last comes first.
         for nth in [3, 1, 4, 0, 2] {
             let name = format!("order/{nth:04}");
-            self.put_new(&name, b"x").await.map_err(|error| said(&error))?;
+            self.put_new(&name, b"x").await.map_err(Fault::Failed)?;
         }
         let wanted: Vec<_> = (0..5).map(|nth| self.key(&format!("order/{nth:04}"))).collect();
-        let first = self.bucket.first_below(&folder).await.map_err(|error| said(&error))?;
+        let first = self.bucket.first_below(&folder).await.map_err(Fault::Failed)?;
         if first.as_ref() != wanted.first() {
             let reason = "a list of one key does not give the lowest".to_owned();
-            return Err((reason, Some("the newest entry of a ref could not be told from others")));
+            return Err(Fault::Wrong(
+                reason,
+                Some("the newest entry of a ref could not be told from others"),
+            ));
         }
         let mut found = Vec::new();
         let mut token = None;
@@ -243,7 +275,7 @@ impl Proof {
             let Some(page) = self.bucket.page(&folder, 2, token.take()).await else {
                 return Ok("names of one length are listed in order".to_owned());
             };
-            let (keys, next) = page.map_err(|error| said(&error))?;
+            let (keys, next) = page.map_err(Fault::Failed)?;
             found.extend(keys);
             token = next;
             if token.is_none() || found.len() > wanted.len() {
@@ -253,37 +285,46 @@ impl Proof {
         if found == wanted {
             return Ok("names of one length are listed in order, page by page".to_owned());
         }
-        Err((format!("pages of two keys gave {} of 5 keys in order", found.len()), None))
+        Err(Fault::Wrong(
+            format!("pages of two keys gave {} of 5 keys in order", found.len()),
+            None,
+        ))
     }
 
     async fn overwrites(&self) -> Outcome {
         let put = self.bucket.put(&self.key("first"), Bytes::from_static(b"third")).await;
-        put.map_err(|error| said(&error))?;
+        put.map_err(Fault::Failed)?;
         if self.read("first").await?.as_deref() == Some(b"third") {
             return Ok("a damaged object can be put right".to_owned());
         }
-        Err(("an object that was put again is still what it was".to_owned(), None))
+        Err(Fault::Wrong("an object that was put again is still what it was".to_owned(), None))
     }
 
     async fn deletes(&self) -> Outcome {
         let key = self.key("read-0");
-        self.bucket.delete(&key).await.map_err(|error| said(&error))?;
+        self.bucket.delete(&key).await.map_err(Fault::Failed)?;
         if self.read("read-0").await?.is_some() {
-            return Err(("an object that was deleted can still be read".to_owned(), None));
+            return Err(Fault::Wrong(
+                "an object that was deleted can still be read".to_owned(),
+                None,
+            ));
         }
         // Deleting what is gone is no error.
-        self.bucket.delete(&key).await.map_err(|error| said(&error))?;
+        self.bucket.delete(&key).await.map_err(Fault::Failed)?;
         Ok("what is deleted is gone".to_owned())
     }
 
     async fn gives_ranges(&self) -> Outcome {
         let bytes: Vec<u8> = (0..=255).collect();
-        self.put_new("ranged", &bytes).await.map_err(|error| said(&error))?;
+        self.put_new("ranged", &bytes).await.map_err(Fault::Failed)?;
         for (range, wanted) in [(10..20, 10..20), (250..300, 250..256)] {
             let key = self.key("ranged");
-            let found = self.bucket.range(&key, range).await.map_err(|error| said(&error))?;
+            let found = self.bucket.range(&key, range).await.map_err(Fault::Failed)?;
             if found.as_deref() != Some(&bytes[wanted]) {
-                return Err(("a part of an object is not what was asked for".to_owned(), None));
+                return Err(Fault::Wrong(
+                    "a part of an object is not what was asked for".to_owned(),
+                    None,
+                ));
             }
         }
         Ok("parts of objects can be read".to_owned())
@@ -301,12 +342,14 @@ impl Proof {
         let sent = self.bucket.put_stream(&key, ByteStream::from_bytes(bytes.into())).await;
         let up = start.elapsed();
         if let Err(error) = sent {
-            return (Err(said(&error)), None);
+            return (Err(Fault::Failed(error)), None);
         }
         let start = Instant::now();
         let found = match self.bucket.stream(&key).await {
             Ok(Some(stream)) => stream.collect(LARGE_BYTES as u64).await,
-            Ok(None) => return (Err(("a large object is not there".to_owned(), None)), None),
+            Ok(None) => {
+                return (Err(Fault::Wrong("a large object is not there".to_owned(), None)), None);
+            }
             Err(error) => Err(error),
         };
         let down = start.elapsed();
@@ -315,8 +358,8 @@ impl Proof {
                 let detail = "an object in several parts comes back as it was".to_owned();
                 (Ok(detail), Some((rate(up), rate(down))))
             }
-            Ok(_) => (Err(("a large object came back changed".to_owned(), None)), None),
-            Err(error) => (Err(said(&error)), None),
+            Ok(_) => (Err(Fault::Wrong("a large object came back changed".to_owned(), None)), None),
+            Err(error) => (Err(Fault::Failed(error)), None),
         }
     }
 
@@ -337,14 +380,35 @@ impl Proof {
         Ok((reads[SAMPLES / 2], writes[SAMPLES / 2]))
     }
 
+    /// A put-if-absent. One whose connection breaks says nothing about the bucket's rules, and is
+    /// tried again, here or by the client itself; if it then finds its own bytes there, it was done
+    /// the first time.
     async fn put_new(&self, name: &str, bytes: &[u8]) -> Result<Put, StoreError> {
-        self.bucket.put_if_absent(&self.key(name), Bytes::copy_from_slice(bytes)).await
+        let (key, bytes) = (self.key(name), Bytes::copy_from_slice(bytes));
+        let mut broken = 0;
+        loop {
+            match self.bucket.put_if_absent(&key, bytes.clone()).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable && broken < TRIES => {
+                    broken += 1;
+                    tokio::time::sleep(self.env.backoff(broken + 4)).await;
+                }
+                Ok(Put::Refused) => {
+                    let found = self.bucket.read(&key, LIMIT).await?.and_then(Result::ok);
+                    return Ok(if found.as_ref() == Some(&bytes) {
+                        Put::Created
+                    } else {
+                        Put::Refused
+                    });
+                }
+                other => return other,
+            }
+        }
     }
 
-    async fn read(&self, name: &str) -> Result<Option<Bytes>, (String, Option<&'static str>)> {
+    async fn read(&self, name: &str) -> Result<Option<Bytes>, Fault> {
         match self.bucket.read(&self.key(name), LIMIT).await {
             Ok(found) => Ok(found.and_then(Result::ok)),
-            Err(error) => Err(said(&error)),
+            Err(error) => Err(Fault::Failed(error)),
         }
     }
 
@@ -362,11 +426,13 @@ impl Proof {
     }
 }
 
-/// What an error says of the check in which it came.
-fn said(error: &StoreError) -> (String, Option<&'static str>) {
+/// What a refusal says of the check in which it came.
+fn said(error: &StoreError) -> Finding {
     match error.cause() {
-        Some(cause) => (format!("{error}: {}", cause.summary), cause.remedy),
-        None => (error.to_string(), None),
+        Some(cause) => {
+            Finding::Failed { reason: format!("{error}: {}", cause.summary), hint: cause.remedy }
+        }
+        None => Finding::Failed { reason: error.to_string(), hint: None },
     }
 }
 

@@ -134,3 +134,18 @@ fn doctor_leaves_a_good_store_as_it_found_it() {
     assert_eq!(cloud.server.snapshot(), before);
     assert_eq!(cloud.server.uploads(), 0);
 }
+
+#[test]
+fn a_connection_that_breaks_is_no_finding_against_a_bucket() {
+    let cloud = Cloud::with_guide(3);
+    cloud.behave(|behaviour| behaviour.lose_answers = 12);
+    let report = cloud.user.json(["doctor"]);
+    assert_eq!((&report["ok"], &report["writers"]), (&true.into(), &"any".into()), "{report}");
+    // A server that is gone for good is no bad server either: the store is not closed for it.
+    cloud.behave(|behaviour| behaviour.expire_after = Some(12));
+    let ran = cloud.user.run(["doctor"]);
+    assert_ne!(ran.code(), 0, "{}", ran.stdout());
+    cloud.heal();
+    cloud.user.write("after.md", "still open\n");
+    cloud.user.ok(["put", "guide", "after.md", "after.md", "--create"]);
+}

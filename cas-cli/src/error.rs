@@ -239,6 +239,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::Closed => {
             "`cas doctor` proves the bucket again; `cas doctor --single-writer` opens it for one writer at a time".to_owned()
         }
+        StoreError::Unsafe { reason, .. } if reason.starts_with("cannot write") => {
+            "use credentials that may read, write and list".to_owned()
+        }
         StoreError::Unsafe { .. } => {
             "use another bucket, or say --single-writer if only one writer will ever work on it at a time".to_owned()
         }

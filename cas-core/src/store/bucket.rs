@@ -32,6 +32,8 @@ pub struct Bucket {
     local: Option<LocalStore>,
     /// Lists by pages, where the store can.
     pages: Option<Arc<dyn Pages>>,
+    /// The same store, asked once only, where the client otherwise tries again by itself.
+    once: Option<Arc<dyn ObjectStore>>,
     /// Where in the bucket the store is.
     root: Key,
     /// Set once the store is known to be closed for writing.
@@ -63,6 +65,7 @@ impl Bucket {
             store,
             local: None,
             pages: None,
+            once: None,
             root: Key::default(),
             closed: Arc::default(),
             seen: Arc::default(),
@@ -77,6 +80,11 @@ impl Bucket {
         P: PaginatedListStore + std::fmt::Debug,
     {
         Self { pages: Some(pages), root, ..Self::new(store) }
+    }
+
+    /// The same bucket, with a way to ask it without trying again.
+    pub(super) fn with_single_tries(self, once: Arc<dyn ObjectStore>) -> Self {
+        Self { once: Some(once), ..self }
     }
 
     /// A folder, where many puts are made durable together.
@@ -205,9 +213,27 @@ impl Bucket {
 
     /// Writes the object unless the key is taken.
     pub(crate) async fn put_if_absent(&self, key: &Key, bytes: Bytes) -> Result<Put, StoreError> {
+        self.put_if_absent_by(&self.store, key, bytes).await
+    }
+
+    /// The same in one try, whatever comes of it.
+    pub(super) async fn put_if_absent_once(
+        &self,
+        key: &Key,
+        bytes: Bytes,
+    ) -> Result<Put, StoreError> {
+        self.put_if_absent_by(self.once.as_ref().unwrap_or(&self.store), key, bytes).await
+    }
+
+    async fn put_if_absent_by(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        key: &Key,
+        bytes: Bytes,
+    ) -> Result<Put, StoreError> {
         self.check_open()?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(&self.at(key), PutPayload::from_bytes(bytes), options).await {
+        match store.put_opts(&self.at(key), PutPayload::from_bytes(bytes), options).await {
             Ok(_) => Ok(Put::Created),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Put::Refused),
             Err(error) => Err(StoreError::backend("write", key)(error)),

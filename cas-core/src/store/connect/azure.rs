@@ -4,8 +4,8 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::path::Path as Key;
 
 use super::{
-    Connection, Setting, Source, Variables, client_options, connector, remote, retry_config,
-    unusable,
+    Connection, Setting, Source, Variables, client_options, connector, no_retries, remote,
+    retry_config, unusable,
 };
 use crate::store::StoreError;
 
@@ -45,8 +45,9 @@ pub(super) fn connect(
         .with_container_name(container)
         .with_retry(retry_config())
         .with_client_options(client_options())
-        .with_http_connector(connector())
-        .build()
-        .map_err(unusable(format!("az://{container}")))?;
-    Ok(remote(store, prefix, settings))
+        .with_http_connector(connector());
+    let once = store.clone().with_retry(no_retries());
+    let store = store.build().map_err(unusable(format!("az://{container}")))?;
+    let once = once.build().map_err(unusable(format!("az://{container}")))?;
+    Ok(remote(store, once, prefix, settings))
 }

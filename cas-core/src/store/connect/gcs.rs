@@ -4,8 +4,8 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path as Key;
 
 use super::{
-    Connection, Setting, Source, Variables, client_options, connector, remote, retry_config,
-    unusable,
+    Connection, Setting, Source, Variables, client_options, connector, no_retries, remote,
+    retry_config, unusable,
 };
 use crate::store::StoreError;
 
@@ -31,13 +31,14 @@ pub(super) fn connect(
         .with_bucket_name(bucket)
         .with_retry(retry_config())
         .with_client_options(client_options())
-        .with_http_connector(connector())
-        .build()
-        .map_err(unusable(format!("gs://{bucket}")))?;
+        .with_http_connector(connector());
+    let once = store.clone().with_retry(no_retries());
+    let store = store.build().map_err(unusable(format!("gs://{bucket}")))?;
+    let once = once.build().map_err(unusable(format!("gs://{bucket}")))?;
     let value = match source {
         Source::Default => "Google's default application credentials",
         _ => "set",
     };
     let settings = vec![Setting { name: "credentials", value: value.to_owned(), source }];
-    Ok(remote(store, prefix, settings))
+    Ok(remote(store, once, prefix, settings))
 }

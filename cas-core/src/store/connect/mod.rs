@@ -132,14 +132,21 @@ pub fn connect(
 }
 
 /// A bucket over the network, at a prefix.
+///
+/// `once` is the same bucket by the same connections, but asked once only.
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-fn remote<S>(store: S, prefix: &object_store::path::Path, settings: Vec<Setting>) -> Connection
+fn remote<S>(
+    store: S,
+    once: S,
+    prefix: &object_store::path::Path,
+    settings: Vec<Setting>,
+) -> Connection
 where
     S: ObjectStore + PaginatedListStore + Clone,
 {
     let pages = Arc::new(store.clone());
     let bucket = Bucket::remote(Arc::new(store), pages, prefix.clone());
-    Connection { bucket, settings }
+    Connection { bucket: bucket.with_single_tries(Arc::new(once)), settings }
 }
 
 /// What every client over the network is set to.
@@ -167,6 +174,11 @@ fn retry_config() -> RetryConfig {
         base: 3.0,
     };
     RetryConfig { backoff, max_retries: 100, retry_timeout: RETRY_TIMEOUT }
+}
+
+/// No request is tried again.
+fn no_retries() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..retry_config() }
 }
 
 /// Makes HTTP clients that give up soon while nothing was ever reached.

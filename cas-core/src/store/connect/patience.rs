@@ -4,8 +4,8 @@
 //! before, and not when nothing ever did: then the address is wrong, and the user waits for
 //! nothing.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use object_store::ClientOptions;
@@ -17,10 +17,11 @@ use object_store::client::{
 /// How many connections may fail before the first answer.
 const FAILURES: u32 = 3;
 
-/// Makes clients that share what is known of the server.
+/// Makes clients that share their connections and what is known of the server.
 #[derive(Debug, Default)]
 pub(super) struct PatientConnector {
     known: Arc<Known>,
+    made: OnceLock<HttpClient>,
 }
 
 #[derive(Debug, Default)]
@@ -33,8 +34,12 @@ struct Known {
 
 impl HttpConnector for PatientConnector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        if let Some(made) = self.made.get() {
+            return Ok(made.clone());
+        }
         let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Patient { inner, known: self.known.clone() }))
+        let client = HttpClient::new(Patient { inner, known: self.known.clone() });
+        Ok(self.made.get_or_init(|| client).clone())
     }
 }
 

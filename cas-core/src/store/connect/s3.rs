@@ -4,7 +4,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 
 use super::profile::Profile;
 use super::{
-    Connection, Setting, Source, Variables, client_options, connector, masked, remote,
+    Connection, Setting, Source, Variables, client_options, connector, masked, no_retries, remote,
     retry_config, unusable,
 };
 use crate::store::StoreError;
@@ -81,8 +81,10 @@ pub(super) fn connect(place: &S3Location, variables: &Variables) -> Result<Conne
     } else {
         builder = keys.apply(builder, &mut settings);
     }
+    let once = builder.clone().with_retry(no_retries());
     let store = builder.build().map_err(unusable(&location))?;
-    Ok(remote(store, &place.prefix, settings))
+    let once = once.build().map_err(unusable(&location))?;
+    Ok(remote(store, once, &place.prefix, settings))
 }
 
 /// The keys that sign requests.

@@ -207,13 +207,14 @@ impl Proof {
                 let (bucket, key, start) = (self.bucket.clone(), key.clone(), start.clone());
                 racers.spawn(async move {
                     start.wait().await;
-                    let put = bucket.put_if_absent(&key, racer.to_string().into()).await;
+                    let put = bucket.put_if_absent_once(&key, racer.to_string().into()).await;
                     (racer, put)
                 });
             }
             let mut winners = Vec::new();
             while let Some(done) = racers.join_next().await {
-                // What became of a put that failed nobody knows; the object tells.
+                // What became of a put that failed nobody knows; the object tells. Where a key takes
+                // one write a second the others are put off, and put off is not won.
                 if let Ok((racer, Ok(Put::Created))) = done {
                     winners.push(racer);
                 }

@@ -47,7 +47,7 @@ fn one_write_a_second_to_a_key_is_enough() {
 #[test]
 fn a_store_can_be_proved_and_made_where_a_key_takes_few_writes() {
     let cloud = Cloud::without_store();
-    cloud.behave(|behaviour| behaviour.writes_per_key = Some(Duration::from_millis(100)));
+    cloud.behave(|behaviour| behaviour.writes_per_key = Some(Duration::from_secs(1)));
     cloud.user.ok(["init"]);
 }
 

@@ -6,7 +6,7 @@ use cas_core::ErrorKind;
 use cas_core::env::Env;
 use cas_core::store::{
     Bucket, Check, Examination, Finding, Findings, Location, Marker, Measured, StoreError, Writers,
-    connect, examine, open, restrict,
+    connect, examine, look, restrict,
 };
 use clap::Args;
 use serde::Serialize;
@@ -72,13 +72,11 @@ impl Doctor {
         let Place { location, is_default } = place(global)?;
         let bucket = connect(&location, is_default, &variables())?.bucket;
         let shown = location.to_string();
-        let before = match open(&bucket, &shown).await {
+        let before = match look(&bucket, &shown).await {
             Ok(marker) => Some(marker),
             Err(StoreError::NoStore { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        // Opening may have closed the first one for writing, and proving writes.
-        let bucket = connect(&location, is_default, &variables())?.bucket;
         let findings = prove(&bucket, Examination::Full, output).await;
         bucket.finish().await;
         let findings = findings?;
@@ -92,11 +90,7 @@ impl Doctor {
             exists: after.is_some(),
             safe: danger.is_none(),
             ok: findings.is_good(),
-            writers: after.as_ref().map(|marker| match marker.writers {
-                Writers::Any => "any",
-                Writers::One => "one",
-                Writers::Nobody => "nobody",
-            }),
+            writers: after.as_ref().map(|marker| marker.writers.as_str()),
             checks: findings.checks.iter().map(check_view).collect(),
             measured: findings.measured.map(measured_view),
         };

@@ -43,7 +43,8 @@ pub enum Writers {
 }
 
 impl Writers {
-    const fn as_str(self) -> &'static str {
+    /// The word for it: `any`, `one` or `nobody`.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Any => "any",
             Self::One => "one",
@@ -103,16 +104,27 @@ fn restricted(text: &str) -> Result<Writers, DecodeError> {
 ///
 /// `location` is only shown in errors.
 pub async fn open(bucket: &Bucket, location: &str) -> Result<Marker, StoreError> {
+    Ok(met(bucket, location, look(bucket, location).await?))
+}
+
+/// The marker of the store in `bucket`, without opening it: whoever proves the bucket or lifts a
+/// restriction writes to it whatever the marker says.
+pub async fn look(bucket: &Bucket, location: &str) -> Result<Marker, StoreError> {
     let Some(marker) = read(bucket, location).await? else {
         // Absent, or is there no bucket at all? A list tells.
         bucket.first_below(&Key::from(layout::REFS)).await?;
         return Err(StoreError::NoStore { location: location.to_owned() });
     };
+    Ok(marker)
+}
+
+/// Notes in `bucket` what its marker says.
+fn met(bucket: &Bucket, location: &str, marker: Marker) -> Marker {
     bucket.saw_marker(location);
     if marker.writers == Writers::Nobody {
         bucket.close();
     }
-    Ok(marker)
+    marker
 }
 
 /// Makes a store in `bucket`, which must be empty; one that is there already is opened. Returns
@@ -126,16 +138,14 @@ pub async fn create(
     env: &Env,
 ) -> Result<(Marker, bool), StoreError> {
     if let Some(marker) = read(bucket, location).await? {
-        bucket.saw_marker(location);
-        return Ok((marker, false));
+        return Ok((met(bucket, location, marker), false));
     }
     if !bucket.is_empty().await? {
         // What is there may be the store that another process made a moment ago.
         let Some(marker) = read(bucket, location).await? else {
             return Err(StoreError::NotEmpty { location: location.to_owned() });
         };
-        bucket.saw_marker(location);
-        return Ok((marker, false));
+        return Ok((met(bucket, location, marker), false));
     }
     let marker = Marker { created_at: env.clock.now(), writers };
     let bytes = Bytes::from(marker.encode());
@@ -144,8 +154,7 @@ pub async fn create(
         // Refused: another process made the store a moment ago, or our own put was repeated.
         if let Some(found) = read(bucket, location).await? {
             let made = put == Put::Created || found == marker;
-            bucket.saw_marker(location);
-            return Ok((found, made));
+            return Ok((met(bucket, location, found), made));
         }
         // Refused, and yet nothing there: racing puts were told to try again.
         tokio::time::sleep(env.backoff(attempt)).await;

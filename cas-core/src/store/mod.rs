@@ -38,7 +38,7 @@ pub use doctor::{Check, Examination, Finding, Findings, Measured, examine};
 pub use error::StoreError;
 pub use local::LocalStore;
 pub use location::{Location, R2Account, S3Location};
-pub use marker::{Marker, Writers, create, open, restrict};
+pub use marker::{Marker, Writers, create, look, open, restrict};
 /// What the object store's client says.
 pub use object_store::Error as BackendError;
 pub use objects::BucketObjects;

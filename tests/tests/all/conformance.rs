@@ -115,6 +115,26 @@ pub(crate) async fn marks(make: impl Fn() -> Bucket) {
     assert!(open(&place, "here").await.is_err());
 }
 
+#[tokio::test]
+async fn a_store_that_nobody_may_write_to_is_closed_by_opening_and_by_making_it() {
+    let env = test_env(1);
+    let raw: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let closed = Marker { created_at: Timestamp::from_micros(7), writers: Writers::Nobody };
+    raw.put(&Key::from(layout::MARKER), closed.encode().into()).await.unwrap();
+    for making in [false, true] {
+        let place = Bucket::new(raw.clone());
+        let found = if making {
+            create(&place, "here", Writers::Any, &env).await.unwrap().0
+        } else {
+            open(&place, "here").await.unwrap()
+        };
+        assert_eq!(found, closed);
+        let session = Store::in_bucket(&place, &env).session().await.unwrap();
+        let error = session.put_blob(Bytes::from_static(b"late")).await.unwrap_err();
+        assert!(matches!(error, StoreError::Closed), "making: {making}: {error}");
+    }
+}
+
 /// A marker of a newer version, or one that is damaged, is refused by opening and by making.
 async fn refuses_marker(place: &Bucket, raw: &dyn ObjectStore, marker: Vec<u8>) -> StoreError {
     let key = Key::from(layout::MARKER);

@@ -125,24 +125,20 @@ pub(crate) fn resolved_settings(
     location: &Location,
 ) -> Result<Vec<(&'static str, String, String)>, CommandError> {
     // Options that clap reads from the command line or a variable; it does not say which here.
-    let from = |given: bool, flag: &str, variable: Option<&str>| match (given, variable) {
-        (false, _) => "the default".to_owned(),
-        (true, Some(name)) if !flag_was_given(flag) && std::env::var_os(name).is_some() => {
-            format!("the variable {name}")
+    let from = |given: bool, flag: &str, variable: &str| match given {
+        false => "the default".to_owned(),
+        true if !flag_was_given(flag) && std::env::var_os(variable).is_some() => {
+            format!("the variable {variable}")
         }
-        (true, _) => format!("the option {flag}"),
+        true => format!("the option {flag}"),
     };
     let mut settings = vec![
-        ("store", location.to_string(), from(global.store.is_some(), "--store", Some("CAS_STORE"))),
-        (
-            "actor",
-            actor(global)?.to_string(),
-            from(global.actor.is_some(), "--actor", Some("CAS_ACTOR")),
-        ),
+        ("store", location.to_string(), from(global.store.is_some(), "--store", "CAS_STORE")),
+        ("actor", actor(global)?.to_string(), from(global.actor.is_some(), "--actor", "CAS_ACTOR")),
         (
             "jobs",
             global.jobs.unwrap_or_else(|| default_jobs(location)).to_string(),
-            from(global.jobs.is_some(), "--jobs", Some("CAS_JOBS")),
+            from(global.jobs.is_some(), "--jobs", "CAS_JOBS"),
         ),
     ];
     let cache = match &global.cache {
@@ -152,7 +148,7 @@ pub(crate) fn resolved_settings(
         Some(_) => "unused: the store is on this machine".to_owned(),
         None => "none".to_owned(),
     };
-    settings.push(("cache", cache, from(global.cache.is_some(), "--cache", Some("CAS_CACHE"))));
+    settings.push(("cache", cache, from(global.cache.is_some(), "--cache", "CAS_CACHE")));
     Ok(settings)
 }
 

@@ -143,6 +143,20 @@ pub struct ChaosCounts {
 }
 
 impl ChaosCounts {
+    /// How often each kind happened, those that passed first.
+    pub const fn kinds(&self) -> [u64; 8] {
+        [
+            self.passed,
+            self.dropped_requests,
+            self.dropped_answers,
+            self.delayed,
+            self.duplicated,
+            self.duplicated_late,
+            self.cut_requests,
+            self.cut_answers,
+        ]
+    }
+
     /// How many requests there were, disturbed or not.
     pub const fn requests(&self) -> u64 {
         self.passed + self.disturbed()

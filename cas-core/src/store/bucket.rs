@@ -310,21 +310,13 @@ impl Bucket {
                 local.first_below(folder).map_err(StoreError::io(format!("list {folder}")))?;
             return Ok(name.map(|name| folder.parts().chain([name.into()]).collect()));
         }
-        let at = self.at(folder);
-        let found = match &self.pages {
-            Some(pages) => {
-                let options =
-                    PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
-                let page = pages.list_paginated(Some(&format!("{at}/")), options).await;
-                let page = page.map_err(StoreError::backend("list", folder))?;
-                page.result.objects.into_iter().next()
-            }
-            None => {
-                let first = self.store.list(Some(&at)).next().await;
-                first.transpose().map_err(StoreError::backend("list", folder))?
-            }
-        };
-        Ok(found.map(|meta| self.below(&meta.location)))
+        if let Some(page) = self.page(folder, 1, None).await {
+            let (keys, _) = page?;
+            return Ok(keys.into_iter().next());
+        }
+        let first = self.store.list(Some(&self.at(folder))).next().await;
+        let first = first.transpose().map_err(StoreError::backend("list", folder))?;
+        Ok(first.map(|meta| self.below(&meta.location)))
     }
 
     /// The names of the folders right below `folder`, in order.

@@ -3,10 +3,12 @@
 //! A location never holds credentials: they come from the environment, so that a location can be
 //! logged, shown and kept in scripts. One that has them is refused without repeating it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
 use object_store::path::Path as Key;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::StoreError;
@@ -110,21 +112,15 @@ impl Location {
             let decoded = percent_decoded(segment).ok_or_else(|| bad(text, "it is not UTF-8"))?;
             segments.push(decoded);
         }
-        let bucket_is_missing = || match url.scheme() {
+        let scheme = url.scheme();
+        let bucket_is_missing = || match scheme {
             "r2" => bad(text, "an R2 location is r2://ACCOUNT/BUCKET[/PREFIX]"),
-            scheme => bad(
-                text,
-                if scheme == "az" {
-                    "an Azure location is az://CONTAINER[/PREFIX]"
-                } else {
-                    "a bucket's location is s3://BUCKET[/PREFIX]"
-                },
-            ),
+            "az" => bad(text, "an Azure location is az://CONTAINER[/PREFIX]"),
+            _ => bad(text, "a bucket's location is s3://BUCKET[/PREFIX]"),
         };
         if host.is_empty() {
             return Err(bucket_is_missing());
         }
-        let scheme = url.scheme();
         let bucket = match scheme {
             "r2" if segments.is_empty() => return Err(bucket_is_missing()),
             "r2" => segments.remove(0),
@@ -256,28 +252,9 @@ fn file_path(text: &str) -> Result<PathBuf, StoreError> {
     }
 }
 
+/// `None` if it is not UTF-8. A `%` that begins no two digits stands for itself.
 fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut ahead = rest.clone();
-        let digits = [ahead.next(), ahead.next()].map(|digit| {
-            digit
-                .and_then(|digit| char::from(digit).to_digit(16))
-                .and_then(|n| u8::try_from(n).ok())
-        });
-        if let [Some(high), Some(low)] = digits {
-            bytes.push(high << 4 | low);
-            rest = ahead;
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 pub(super) fn bad(location: &str, rule: &'static str) -> StoreError {

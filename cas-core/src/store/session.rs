@@ -36,25 +36,13 @@ impl Session {
         id: BlobId,
         stream: ByteStream,
     ) -> Result<bool, StoreError> {
-        let (kind, hash) = (Kind::Blob, *id.hash());
-        if stream.size > limits::BLOB_BYTES {
-            return Err(StoreError::TooLarge {
-                kind,
-                id: hash,
-                size: stream.size,
-                limit: limits::BLOB_BYTES,
-            });
-        }
-        let stream = stream.verified(hash, move |_| StoreError::ContentChanged { kind, id: hash });
-        self.writer.write_stream(kind, &hash, stream).await
+        self.writer.write_stream(Kind::Blob, id.hash(), checked(id, stream)?).await
     }
 
     /// Writes a blob whatever is there, to put right what is missing or damaged. Content that
     /// hashes to anything else is [`StoreError::ContentChanged`], and what is there stays.
     pub async fn replace_blob(&self, id: BlobId, stream: ByteStream) -> Result<(), StoreError> {
-        let (kind, hash) = (Kind::Blob, *id.hash());
-        let stream = stream.verified(hash, move |_| StoreError::ContentChanged { kind, id: hash });
-        self.writer.replace(kind, &hash, stream).await
+        self.writer.replace(Kind::Blob, id.hash(), checked(id, stream)?).await
     }
 
     /// Writes a tree whatever is there, to put right what is missing or damaged.
@@ -99,4 +87,14 @@ impl Session {
         }
         self.writer.write(kind, id, bytes.into()).await
     }
+}
+
+/// The same content, ending in [`StoreError::ContentChanged`] if it is not what `id` says.
+fn checked(id: BlobId, stream: ByteStream) -> Result<ByteStream, StoreError> {
+    let (kind, id) = (Kind::Blob, *id.hash());
+    let (size, limit) = (stream.size, limits::BLOB_BYTES);
+    if size > limit {
+        return Err(StoreError::TooLarge { kind, id, size, limit });
+    }
+    Ok(stream.verified(id, move |_| StoreError::ContentChanged { kind, id }))
 }

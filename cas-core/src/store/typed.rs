@@ -85,10 +85,7 @@ impl Store {
     /// then whatever came may be wrong.
     pub async fn stream_blob(&self, id: &BlobId) -> Result<ByteStream, StoreError> {
         let (kind, id) = (Kind::Blob, *id.hash());
-        let Some(stream) = self.objects.stream(kind, &id).await? else {
-            return Err(StoreError::Missing { kind, id });
-        };
-        Ok(stream.verified(id, move |reason| StoreError::Damaged { kind, id, reason }))
+        self.verified(kind, id).await?.ok_or(StoreError::Missing { kind, id })
     }
 
     /// A blob of any size, verified as a whole before it is handed over.
@@ -113,12 +110,9 @@ impl Store {
 
     /// Whether an object is there and intact: all of it is read.
     pub async fn check(&self, kind: Kind, id: &Hash) -> Result<Health, StoreError> {
-        let Some(stream) = self.objects.stream(kind, id).await? else {
+        let Some(mut stream) = self.verified(kind, *id).await? else {
             return Ok(Health::Missing);
         };
-        let hash = *id;
-        let damaged = move |reason| StoreError::Damaged { kind, id: hash, reason };
-        let mut stream = stream.verified(hash, damaged);
         while let Some(piece) = stream.next().await {
             match piece {
                 Ok(_) => {}
@@ -127,6 +121,13 @@ impl Store {
             }
         }
         Ok(Health::Intact)
+    }
+
+    /// An object in pieces, verified as they pass; `None` if it is absent.
+    async fn verified(&self, kind: Kind, id: Hash) -> Result<Option<ByteStream>, StoreError> {
+        let stream = self.objects.stream(kind, &id).await?;
+        let damaged = move |reason| StoreError::Damaged { kind, id, reason };
+        Ok(stream.map(|stream| stream.verified(id, damaged)))
     }
 
     /// The bytes of an object, after verifying them. Wrong ones are asked for once more: they may

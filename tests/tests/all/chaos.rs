@@ -77,21 +77,6 @@ impl Storm {
         let (left, right) = (self.user.path(out), self.user.path("book"));
         assert_eq!(snapshot(&left), snapshot(&right), "seed {}, {what}", self.seed);
     }
-
-    /// How often each kind of disturbance happened.
-    fn kinds(&self) -> [u64; 8] {
-        let counts = self.proxy.counts();
-        [
-            counts.passed,
-            counts.dropped_requests,
-            counts.dropped_answers,
-            counts.delayed,
-            counts.duplicated,
-            counts.duplicated_late,
-            counts.cut_requests,
-            counts.cut_answers,
-        ]
-    }
 }
 
 /// Every kind of disturbance happened in one of the storms. Which in which depends on how many
@@ -131,7 +116,7 @@ fn invariant_certain_what_the_binary_acknowledges_through_chaos_is_whole() {
             storm.assert_same("out", &what);
         }
         assert_eq!(storm.user.json(["verify-log", "guide@main"])["ok"], true);
-        kinds.push(storm.kinds());
+        kinds.push(storm.proxy.counts().kinds());
     }
     assert_stormy(&kinds);
     eprintln!("{failed} of {} commands failed aloud", 2 * BINARY_ROUNDS);
@@ -204,7 +189,7 @@ async fn invariant_closed_what_the_library_acknowledges_through_chaos_is_whole()
             storm.assert_same("out", &what);
         }
         eprintln!("seed {seed}: {made} versions");
-        kinds.push(storm.kinds());
+        kinds.push(storm.proxy.counts().kinds());
     }
     assert_stormy(&kinds);
     eprintln!("{failed} of {} operations failed aloud and were done again", 2 * LIBRARY_ROUNDS);

@@ -207,7 +207,7 @@ impl Work {
             }
         }
         if !faults.is_empty() {
-            return Err(FolderError::CannotImport { path: self.path.clone(), faults });
+            return Err(self.cannot_import(faults));
         }
         if self.session().is_some() && !fresh.is_empty() {
             self.look_again(scan, settled, &fresh).await;
@@ -294,6 +294,11 @@ impl Work {
             self.bytes_new.fetch_add(content.size, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// The error for files that no book can hold, or that cannot be read.
+    pub(super) fn cannot_import(&self, faults: Vec<PathFault>) -> FolderError {
+        FolderError::CannotImport { path: self.path.clone(), faults }
     }
 
     /// Names the file whose content changed between being hashed and being put.

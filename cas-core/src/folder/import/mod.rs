@@ -159,7 +159,8 @@ impl Repository {
             let is_stored = report.mode == ImportMode::Unchanged;
             report.repaired =
                 work.verify(store, &scan, &settled, &trees, is_stored, self.jobs).await?;
-            if let Some(session) = work.session() {
+            // A new version publishes what was put right with its commit.
+            if let Some(session) = work.session().filter(|_| is_stored) {
                 session.publish().await?;
             }
         }

@@ -1,6 +1,6 @@
 //! Checking what the store claims to have, and putting right what it has lost or damaged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,7 @@ use crate::folder::FolderError;
 use crate::folder::progress::Step;
 use crate::folder::read::Data;
 use crate::folder::scan::Scan;
-use crate::name::{BlobId, Hash};
+use crate::name::{BlobId, Hash, TreeId};
 use crate::object::Kind;
 use crate::repo::for_each;
 use crate::store::{ByteStream, Health, Store};
@@ -19,7 +19,7 @@ use crate::store::{ByteStream, Health, Store};
 /// What is checked, once each.
 enum Item {
     Blob(BlobId, Place),
-    Tree(crate::name::TreeId),
+    Tree(TreeId),
 }
 
 impl Work {
@@ -89,10 +89,7 @@ impl Work {
         };
         let job = job(scan, settled, place);
         let found = self.read(&job.path, job.kind)?;
-        let found = found.map_err(|fault| FolderError::CannotImport {
-            path: scan.folders[0].path.clone().into(),
-            faults: vec![fault],
-        })?;
+        let found = found.map_err(|fault| self.cannot_import(vec![fault]))?;
         let stream = match found.data {
             Data::Whole(bytes) => ByteStream::from_bytes(bytes),
             Data::Large(file) => ByteStream::from_file(file, found.content.size, &job.path),
@@ -110,7 +107,6 @@ fn items(settled: &Settled, trees: &Trees) -> Vec<Item> {
             }
         }
     }
-    let ids: BTreeSet<_> = trees.all.keys().copied().collect();
     let blobs = blobs.into_iter().map(|(id, place)| Item::Blob(BlobId(id), place));
-    blobs.chain(ids.into_iter().map(Item::Tree)).collect()
+    blobs.chain(trees.all.keys().copied().map(Item::Tree)).collect()
 }

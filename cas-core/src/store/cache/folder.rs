@@ -94,13 +94,7 @@ impl Cache {
         let mut file = File::open(&path).ok()?;
         let size = file.metadata().ok()?.len();
         let mut hasher = blake3::Hasher::new();
-        let mut piece = vec![0; limits::CHUNK_BYTES.min(usize::try_from(size).ok()? + 1)];
-        loop {
-            match file.read(&mut piece).ok()? {
-                0 => break,
-                read => hasher.update(&piece[..read]),
-            };
-        }
+        hasher.update_reader(&mut file).ok()?;
         if hasher.finalize().as_bytes() != id.as_bytes() {
             let _ = std::fs::remove_file(path);
             return None;
@@ -172,8 +166,9 @@ impl Inner {
     }
 
     fn make_room(&self, added: u64) -> std::io::Result<()> {
-        let options = || File::options().create(true).truncate(false).write(true).clone();
-        let lock = options().open(self.folder.join("lock"))?;
+        let mut options = File::options();
+        let lock =
+            options.create(true).truncate(false).write(true).open(self.folder.join("lock"))?;
         flock(&lock, FlockOperation::LockExclusive)?;
         let usage_path = self.folder.join("usage");
         let said = std::fs::read_to_string(&usage_path).unwrap_or_default();

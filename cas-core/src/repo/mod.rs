@@ -4,12 +4,14 @@
 //! trees, commit, publish, ref entry; and every write to a branch checks what it believed to be
 //! there, so that no change is lost.
 
+mod archive;
 mod branch;
 mod content;
 mod diff;
 mod edit;
 mod editor;
 mod error;
+mod globs;
 mod history;
 mod parallel;
 mod read;
@@ -17,11 +19,13 @@ mod resolve;
 mod version;
 mod walk;
 
+pub use archive::{ARCHIVE_FILES, ARCHIVE_VERSION, Archive, ArchiveFormat, ArchiveRequest, Pieces};
 pub use branch::{BookSummary, RefSummary};
 pub use content::Content;
 pub use diff::{Change, ChangeStatus, Side};
 pub use edit::{Edit, EditOutcome, EditReport, EditResult, PathEdit, Precondition};
 pub use error::RepoError;
+pub use globs::Globs;
 pub use history::LogItem;
 pub use read::ListItem;
 pub use resolve::{FoundObject, Resolved};

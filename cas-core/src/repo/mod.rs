@@ -16,10 +16,11 @@ mod history;
 mod parallel;
 mod read;
 mod resolve;
+mod search;
 mod version;
 mod walk;
 
-pub use archive::{ARCHIVE_FILES, ARCHIVE_VERSION, Archive, ArchiveFormat, ArchiveRequest, Pieces};
+pub use archive::{ARCHIVE_VERSION, Archive, ArchiveFormat, ArchiveRequest, Pieces};
 pub use branch::{BookSummary, RefSummary};
 pub use content::Content;
 pub use diff::{Change, ChangeStatus, Side};
@@ -29,8 +30,11 @@ pub use globs::Globs;
 pub use history::LogItem;
 pub use read::ListItem;
 pub use resolve::{FoundObject, Resolved};
+pub use search::{
+    LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Skipped, TEXT_BYTES,
+};
 pub use version::VersionRequest;
-pub use walk::{Leaf, Listing, PathFault, one_line};
+pub use walk::{FILES_AT_ONCE, Leaf, Listing, PathFault, one_line};
 
 pub(crate) use error::lines;
 pub(crate) use parallel::for_each;

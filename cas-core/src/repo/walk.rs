@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{RepoError, Repository, for_each};
+use super::read::Found;
+use super::{Globs, RepoError, Repository, for_each};
 use crate::name::{BlobId, BookPath, TreeId};
 use crate::object::{EntryKind, Totals, Tree, check_symlink};
 use crate::store::StoreError;
@@ -33,6 +34,9 @@ pub struct Listing {
     /// What breaks a rule: names that no disk or not every disk can hold.
     pub faults: Vec<PathFault>,
 }
+
+/// Most files that an archive or a search looks at. Each takes some 200 bytes of memory meanwhile.
+pub const FILES_AT_ONCE: u64 = 1_000_000;
 
 /// The fault of a tree whose totals are not what its entry in the tree above says.
 const WRONG_TOTALS: &str = "the folder's size and count are not what the folder above says";
@@ -164,6 +168,40 @@ impl Repository {
         Ok(listing)
     }
 
+    /// The files of `root` at `path` and below it that `globs` choose, in the order of their
+    /// paths; an error if any tree on the way breaks a rule.
+    pub(crate) async fn leaves(
+        &self,
+        root: TreeId,
+        path: &BookPath,
+        globs: &Globs,
+    ) -> Result<Vec<Leaf>, RepoError> {
+        let mut leaves = match self.find(root, path).await? {
+            None => return Err(RepoError::NoPath { path: path.clone() }),
+            Some(Found::Root(tree)) => self.leaves_below(path, tree).await?,
+            Some(Found::Entry(entry)) => match entry.tree_id() {
+                Some(tree) => self.leaves_below(path, tree).await?,
+                None => vec![Leaf {
+                    path: path.clone(),
+                    kind: entry.kind,
+                    id: BlobId(entry.id),
+                    size: entry.totals.size,
+                }],
+            },
+        };
+        leaves.retain(|leaf| globs.is_match(leaf.path.as_str()));
+        Ok(leaves)
+    }
+
+    async fn leaves_below(&self, at: &BookPath, tree: TreeId) -> Result<Vec<Leaf>, RepoError> {
+        let listing = self.list_at_most(at, tree, Arc::default(), FILES_AT_ONCE).await?;
+        if listing.faults.is_empty() {
+            Ok(listing.leaves)
+        } else {
+            Err(RepoError::BadTree { faults: listing.faults })
+        }
+    }
+
     /// What is wrong with where `links` point; a target that cannot be read comes with its path.
     pub(crate) async fn link_faults(
         &self,
@@ -173,7 +211,7 @@ impl Repository {
         let checked = for_each(links, self.jobs, move |leaf| {
             let store = store.clone();
             async move {
-                let target = match store.get_blob(&leaf.id).await {
+                let target = match store.get_small_blob(&leaf.id, leaf.size).await {
                     Ok(target) => target,
                     Err(error) => return Err((leaf.path, error)),
                 };

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::name::BlobId;
-use crate::repo::{Leaf, PathFault, RepoError};
+use crate::object::Kind;
+use crate::repo::{Leaf, RepoError};
 use crate::store::{ByteStream, Store, StoreError};
 
 /// How many bytes are read ahead over a network, at most. What one archive keeps in memory is
@@ -58,7 +59,7 @@ impl Contents {
                     return Ok(None);
                 };
                 let content = if leaf.size <= self.whole {
-                    ByteStream::from_bytes(self.store.get_blob(&leaf.id).await?)
+                    ByteStream::from_bytes(self.store.get_small_blob(&leaf.id, leaf.size).await?)
                 } else {
                     self.store.stream_blob(&leaf.id).await?
                 };
@@ -66,13 +67,9 @@ impl Contents {
             }
         };
         if content.size != leaf.size {
-            let reason = format!(
-                "its content has {} bytes, the folder above says {}",
-                content.size, leaf.size
-            );
-            return Err(RepoError::BadTree {
-                faults: vec![PathFault { path: leaf.path.to_string(), reason }],
-            });
+            let Leaf { path, id, size, .. } = &leaf;
+            let reason = format!("{} bytes instead of the {size} of {path}", content.size);
+            return Err(StoreError::Damaged { kind: Kind::Blob, id: *id.hash(), reason }.into());
         }
         Ok(Some((leaf, content)))
     }
@@ -87,13 +84,13 @@ impl Contents {
             }
             if let Some(leaf) = self.waiting.pop_front() {
                 self.ahead_bytes += leaf.size;
-                let reading = tokio::spawn(read(self.store.clone(), leaf.id));
+                let reading = tokio::spawn(read(self.store.clone(), leaf.id, leaf.size));
                 self.ahead.push_back((leaf, AbortOnDropHandle::new(reading)));
             }
         }
     }
 }
 
-async fn read(store: Store, id: BlobId) -> Result<Bytes, StoreError> {
-    store.get_blob(&id).await
+async fn read(store: Store, id: BlobId, size: u64) -> Result<Bytes, StoreError> {
+    store.get_small_blob(&id, size).await
 }

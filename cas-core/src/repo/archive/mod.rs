@@ -21,22 +21,17 @@ mod zst;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::Arc;
 
 pub use pieces::Pieces;
 
-use super::read::Found;
 use super::{Globs, Leaf, PathFault, RepoError, Repository};
-use crate::name::{BlobId, BookPath, Hash, NameError, TreeId};
+use crate::name::{BookPath, Hash, NameError, TreeId};
 use crate::object::EntryKind;
 use crate::store::Store;
 
 /// Which bytes an archive is made of, besides its tree, format and choice. Whatever changes them,
 /// be it here or in a compressor, changes this number, and with it every [`ArchiveRequest::tag`].
 pub const ARCHIVE_VERSION: u32 = 1;
-
-/// Most files in an archive or a search. Each takes some 200 bytes of memory meanwhile.
-pub const ARCHIVE_FILES: u64 = 1_000_000;
 
 /// The time of every entry, in seconds since 1970: 1980-01-01 00:00:00 UTC.
 const MTIME: u64 = 315_532_800;
@@ -145,40 +140,6 @@ impl Repository {
         };
         let tar_length = tar::length(&leaves).ok_or_else(too_large)?;
         Ok(Archive { format: request.format, store: self.store.clone(), leaves, tar_length })
-    }
-
-    /// The files of `root` at `path` and below it that `globs` choose, in the order of their
-    /// paths; an error if any tree on the way breaks a rule.
-    pub(crate) async fn leaves(
-        &self,
-        root: TreeId,
-        path: &BookPath,
-        globs: &Globs,
-    ) -> Result<Vec<Leaf>, RepoError> {
-        let mut leaves = match self.find(root, path).await? {
-            None => return Err(RepoError::NoPath { path: path.clone() }),
-            Some(Found::Root(tree)) => self.leaves_below(path, tree).await?,
-            Some(Found::Entry(entry)) => match entry.tree_id() {
-                Some(tree) => self.leaves_below(path, tree).await?,
-                None => vec![Leaf {
-                    path: path.clone(),
-                    kind: entry.kind,
-                    id: BlobId(entry.id),
-                    size: entry.totals.size,
-                }],
-            },
-        };
-        leaves.retain(|leaf| globs.is_match(leaf.path.as_str()));
-        Ok(leaves)
-    }
-
-    async fn leaves_below(&self, at: &BookPath, tree: TreeId) -> Result<Vec<Leaf>, RepoError> {
-        let listing = self.list_at_most(at, tree, Arc::default(), ARCHIVE_FILES).await?;
-        if listing.faults.is_empty() {
-            Ok(listing.leaves)
-        } else {
-            Err(RepoError::BadTree { faults: listing.faults })
-        }
     }
 }
 

@@ -76,7 +76,8 @@ where
     let producer: BoxFuture<'static, _> =
         Box::pin(produce(Sink { buffer: Vec::new(), pieces: sender }));
     let state = State { producer: Some(producer), receiver };
-    stream::unfold(state, |mut state| async move { Some((state.next().await?, state)) }).boxed()
+    let next = |mut state: State| async move { Some((state.next().await?, state)) };
+    stream::unfold(state, next).fuse().boxed()
 }
 
 struct State {
@@ -137,11 +138,14 @@ mod tests {
     #[tokio::test]
     async fn ends_in_the_error_and_nothing_after_it() {
         let mut stream = pieces(|mut sink| async move {
-            sink.write(&[1; PIECE_BYTES + 1]).await?;
+            sink.write(&[1; 4 * PIECE_BYTES]).await?;
             Err(RepoError::Internal("broken".to_owned()))
         });
-        assert!(stream.next().await.unwrap().is_ok());
-        assert!(stream.next().await.unwrap().is_err());
+        let mut good = 0;
+        while let Ok(_piece) = stream.next().await.unwrap() {
+            good += 1;
+        }
+        assert!((1..4).contains(&good), "{good} pieces");
         assert!(stream.next().await.is_none());
     }
 }

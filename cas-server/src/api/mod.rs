@@ -1,9 +1,13 @@
 //! The operations, one file for each group, and the router made of them.
 
+mod archive;
+mod choice;
 mod content;
+mod diff;
 mod extract;
 mod health;
 mod objects;
+mod search;
 mod view;
 
 use axum::Router;
@@ -30,6 +34,9 @@ use crate::request_id::identify;
     components(schemas(ProblemView)),
     tags(
         (name = "objects", description = "Blobs, trees and commits by id"),
+        (name = "archives", description = "A version, or part of it, as one file"),
+        (name = "diff", description = "How two versions differ"),
+        (name = "search", description = "Files by path, lines by text"),
         (name = "health", description = "How the server is"),
     )
 )]
@@ -37,7 +44,12 @@ struct Base;
 
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(health::router()).merge(objects::router())
+    OpenApiRouter::with_openapi(Base::openapi())
+        .merge(archive::router())
+        .merge(diff::router())
+        .merge(health::router())
+        .merge(objects::router())
+        .merge(search::router())
 }
 
 /// All routes of a store being served.

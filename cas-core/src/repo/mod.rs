@@ -5,6 +5,7 @@
 //! there, so that no change is lost.
 
 mod archive;
+mod book;
 mod branch;
 mod content;
 mod diff;
@@ -12,23 +13,29 @@ mod edit;
 mod editor;
 mod error;
 mod globs;
+mod group;
 mod history;
+mod log_page;
 mod parallel;
+mod queue;
 mod read;
+mod replay;
 mod resolve;
 mod search;
 mod version;
 mod walk;
 
 pub use archive::{ARCHIVE_VERSION, Archive, ArchiveFormat, ArchiveRequest, Pieces};
-pub use branch::{BookSummary, RefSummary};
-pub use content::Content;
+pub use branch::{BookSummary, Deletion, RefRequest, RefSummary};
+pub use content::{Content, ContentWriter};
 pub use diff::{Change, ChangeStatus, Side};
 pub use edit::{Edit, EditOutcome, EditReport, EditResult, PathEdit, Precondition};
 pub use error::RepoError;
 pub use globs::Globs;
 pub use history::LogItem;
-pub use read::ListItem;
+pub use log_page::{LogFilter, LogPage};
+pub use queue::EditQueue;
+pub use read::{Found, ListItem};
 pub use resolve::{FoundObject, Resolved};
 pub use search::{
     LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Skipped, TEXT_BYTES,

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use cas_core::name::{BookId, RefName, TreeId};
 use cas_core::repo::{ArchiveFormat, ArchiveRequest, Pieces};
@@ -17,14 +17,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::choice::{Choice, ChoiceQuery, version_at};
-use super::content::{Caching, Etag, Head, Wanted, wanted};
+use super::content::{COMMIT, Caching, Etag, Head, Wanted, wanted};
 use super::extract::Path;
 use crate::app::App;
 use crate::caller::{Caller, Verb};
 use crate::problem::{Problem, ProblemView, chain};
-
-/// The header with the commit that an answer was read from.
-static COMMIT: HeaderName = HeaderName::from_static("cas-commit");
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -7,6 +7,7 @@ use cas_core::repo::Globs;
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
+use super::extract::path_of;
 use crate::app::App;
 use crate::caller::{Caller, Verb};
 use crate::problem::Problem;
@@ -45,14 +46,6 @@ impl FromRequestParts<App> for Choice {
             }
         }
         Ok(Self { path: path.unwrap_or(BookPath::root()), globs: Globs::parse(globs)? })
-    }
-}
-
-/// A path as it stands in a URL: a folder's may end with a slash.
-pub(crate) fn path_of(text: &str) -> Result<BookPath, Problem> {
-    match text.strip_suffix('/').unwrap_or(text) {
-        "" => Ok(BookPath::root()),
-        text => Ok(BookPath::parse(text)?),
     }
 }
 

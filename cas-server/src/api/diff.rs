@@ -11,9 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::choice::path_of;
 use super::content::{Caching, Etag, Head};
-use super::extract::{Page, Path, Query};
+use super::extract::{Page, Path, Query, path_of};
 use crate::app::App;
 use crate::caller::{Caller, Verb};
 use crate::problem::{Problem, ProblemView};

@@ -4,6 +4,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use cas_core::name::{BookPath, NameError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
@@ -37,6 +38,28 @@ impl Page {
     /// How many entries are answered with: what was asked for, within what the server allows.
     pub(crate) fn size(&self, app: &App) -> usize {
         self.limit.unwrap_or(100).clamp(1, app.settings().page_limit)
+    }
+
+    /// Cuts this page out of things that are ordered by their names: those after the cursor, and
+    /// the cursor of the next page.
+    pub(crate) fn cut<T>(
+        &self,
+        app: &App,
+        mut all: Vec<T>,
+        name: impl Fn(&T) -> &str,
+    ) -> (Vec<T>, Option<String>) {
+        if let Some(cursor) = &self.cursor {
+            all.retain(|item| name(item) > cursor.as_str());
+        }
+        let more = all.len() > self.size(app);
+        all.truncate(self.size(app));
+        let next = all.last().filter(|_| more).map(|item| name(item).to_owned());
+        (all, next)
+    }
+
+    /// The cursor is none that a page before gave.
+    pub(crate) fn bad_cursor() -> Problem {
+        Problem::bad_request("bad_cursor", "the cursor is not the `next` of a page before")
     }
 }
 
@@ -103,6 +126,14 @@ where
             return Ok(None);
         }
         <Self as FromRequest<App>>::from_request(request, app).await.map(Some)
+    }
+}
+
+/// A path as it stands in a URL: a folder's may end with a slash.
+pub(crate) fn path_of(text: &str) -> Result<BookPath, NameError> {
+    match text.strip_suffix('/').unwrap_or(text) {
+        "" => Ok(BookPath::root()),
+        text => BookPath::parse(text),
     }
 }
 

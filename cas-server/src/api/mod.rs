@@ -1,12 +1,18 @@
 //! The operations, one file for each group, and the router made of them.
 
 mod archive;
+mod body;
 mod choice;
+mod commits;
 mod content;
 mod diff;
 mod extract;
+mod files;
 mod health;
+mod log;
 mod objects;
+mod precondition;
+mod refs;
 mod search;
 mod view;
 
@@ -34,6 +40,8 @@ use crate::request_id::identify;
     components(schemas(ProblemView)),
     tags(
         (name = "objects", description = "Blobs, trees and commits by id"),
+        (name = "refs", description = "Books, branches and tags, with their logs"),
+        (name = "files", description = "Files at a ref, by path"),
         (name = "archives", description = "A version, or part of it, as one file"),
         (name = "diff", description = "How two versions differ"),
         (name = "search", description = "Files by path, lines by text"),
@@ -44,12 +52,19 @@ struct Base;
 
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Base::openapi())
-        .merge(archive::router())
-        .merge(diff::router())
-        .merge(health::router())
-        .merge(objects::router())
-        .merge(search::router())
+    let groups = [
+        archive::router(),
+        commits::router(),
+        diff::router(),
+        files::router(),
+        health::router(),
+        log::router(),
+        objects::router(),
+        refs::router(),
+        search::router(),
+    ];
+    let base = OpenApiRouter::with_openapi(Base::openapi());
+    groups.into_iter().fold(base, OpenApiRouter::merge)
 }
 
 /// All routes of a store being served.

@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::choice::{Choice, ChoiceQuery, path_of, version_at};
-use super::extract::{Page, Path, Query};
+use super::choice::{Choice, ChoiceQuery, version_at};
+use super::extract::{Page, Path, Query, path_of};
 use crate::app::App;
 use crate::caller::{Caller, Verb};
 use crate::problem::{Problem, ProblemView};

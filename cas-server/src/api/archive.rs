@@ -1,8 +1,8 @@
 //! Archives: a version, or part of it, as one file, streamed.
 //!
-//! An archive of a tree never changes, so its `ETag` can be said before anything is read. Only the
-//! length of a tar is known beforehand, so only a tar has ranges. A blob that turns out to be
-//! missing or damaged breaks the connection off, and the log says why.
+//! An archive of a tree never changes, so its `ETag` can be said before it is made. Only the length
+//! of a tar is known beforehand, so only a tar has ranges. A blob that turns out to be missing or
+//! damaged breaks the connection off, and the log says why.
 
 use std::ops::RangeInclusive;
 
@@ -16,11 +16,11 @@ use futures::{StreamExt, stream};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::choice::{Choice, ChoiceQuery, version_at};
+use super::choice::{Choice, ChoiceQuery, tree_of, version_at};
 use super::content::{COMMIT, Caching, Etag, Head, Wanted, wanted};
 use super::extract::Path;
 use crate::app::App;
-use crate::caller::{Caller, Verb};
+use crate::caller::Caller;
 use crate::problem::{Problem, ProblemView, chain};
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -63,8 +63,7 @@ async fn get_tree_archive(
     choice: Choice,
 ) -> Result<Response, Problem> {
     let format = format_of(&archive)?;
-    let tree: TreeId = id.parse()?;
-    caller.may_all(Verb::Read)?;
+    let tree = tree_of(&app, &caller, &id).await?;
     let answer = Answer {
         request: choice.archive(tree, format),
         caching: Caching::by_id(caller.is_public()),

@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use cas_core::name::{BookId, BookPath, CommitId, RefName, Revision, TreeId};
+use cas_core::object::Kind;
 use cas_core::repo::Globs;
 use url::form_urlencoded;
 use utoipa::IntoParams;
@@ -46,6 +47,16 @@ impl FromRequestParts<App> for Choice {
             }
         }
         Ok(Self { path: path.unwrap_or(BookPath::root()), globs: Globs::parse(globs)? })
+    }
+}
+
+/// The tree that an id names, which is there; of callers who may read the whole store.
+pub(crate) async fn tree_of(app: &App, caller: &Caller, id: &str) -> Result<TreeId, Problem> {
+    let id: TreeId = id.parse()?;
+    caller.may_all(Verb::Read)?;
+    match app.store().size(Kind::Tree, id.hash()).await? {
+        Some(_) => Ok(id),
+        None => Err(Problem::not_found("no_object", format!("there is no tree {id}"))),
     }
 }
 

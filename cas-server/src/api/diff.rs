@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::choice::tree_of;
 use super::content::{Caching, Etag, Head};
 use super::extract::{Page, Path, Query, path_of};
 use crate::app::App;
@@ -171,9 +172,8 @@ async fn diff_trees(
     Query(below): Query<Below>,
     Query(page): Query<Page>,
 ) -> Result<Response, Problem> {
-    let tree = |text: String| Ok::<_, Problem>(Version { commit: None, tree: text.parse()? });
-    let (from, to) = (tree(old)?, tree(new)?);
-    caller.may_all(Verb::Read)?;
+    let from = Version { commit: None, tree: tree_of(&app, &caller, &old).await? };
+    let to = Version { commit: None, tree: tree_of(&app, &caller, &new).await? };
     let caching = Caching::by_id(caller.is_public());
     let path = path_of(&below.path)?;
     Comparison { from, to, path, page }.give(&app, &caller, &headers, caching).await

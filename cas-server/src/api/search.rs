@@ -10,10 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::choice::{Choice, ChoiceQuery, version_at};
+use super::choice::{Choice, ChoiceQuery, tree_of, version_at};
 use super::extract::{Page, Path, Query, path_of};
 use crate::app::App;
-use crate::caller::{Caller, Verb};
+use crate::caller::Caller;
 use crate::problem::{Problem, ProblemView};
 
 /// Most bytes of files that one request searches.
@@ -167,8 +167,7 @@ async fn glob_tree(
     Query(pattern): Query<FilePattern>,
     Query(page): Query<Page>,
 ) -> Result<axum::Json<Files>, Problem> {
-    let tree: TreeId = id.parse()?;
-    caller.may_all(Verb::Read)?;
+    let tree = tree_of(&app, &caller, &id).await?;
     find(&app, &caller, None, tree, &pattern, &page).await
 }
 
@@ -218,8 +217,7 @@ async fn grep_tree(
     Query(pattern): Query<TextPattern>,
     choice: Choice,
 ) -> Result<axum::Json<Lines>, Problem> {
-    let tree: TreeId = id.parse()?;
-    caller.may_all(Verb::Read)?;
+    let tree = tree_of(&app, &caller, &id).await?;
     search(&app, &caller, None, tree, &pattern, choice).await
 }
 

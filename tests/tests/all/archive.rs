@@ -20,7 +20,7 @@ use object_store::memory::InMemory;
 use super::world::{actor, store_of};
 
 /// A repository in memory.
-fn in_memory() -> (Arc<InMemory>, Repository) {
+pub(super) fn in_memory() -> (Arc<InMemory>, Repository) {
     let memory = Arc::new(InMemory::new());
     let repo = repository(store_of(memory.clone(), &test_env(1)), 1);
     (memory, repo)
@@ -31,7 +31,7 @@ fn repository(store: Store, jobs: usize) -> Repository {
 }
 
 /// A little of everything that an archive can hold.
-fn everything() -> Vec<Planted> {
+pub(super) fn everything() -> Vec<Planted> {
     let long = "p".repeat(200);
     vec![
         Planted::file("README.md", "# The book\n"),
@@ -53,7 +53,7 @@ fn everything() -> Vec<Planted> {
 }
 
 /// Bytes that no compressor makes smaller, the same in every run.
-fn noise(length: usize, seed: u64) -> Bytes {
+pub(super) fn noise(length: usize, seed: u64) -> Bytes {
     let mut bytes = vec![0; length];
     let mut noise = blake3::Hasher::new();
     noise.update(&seed.to_le_bytes());
@@ -65,7 +65,7 @@ fn request(tree: TreeId, format: ArchiveFormat) -> ArchiveRequest {
     ArchiveRequest { tree, format, path: BookPath::root(), globs: Globs::default() }
 }
 
-async fn archive(repo: &Repository, tree: TreeId, format: ArchiveFormat) -> Archive {
+pub(super) async fn archive(repo: &Repository, tree: TreeId, format: ArchiveFormat) -> Archive {
     repo.archive(&request(tree, format)).await.unwrap()
 }
 
@@ -80,7 +80,7 @@ async fn read(mut pieces: Pieces) -> Result<Vec<u8>, RepoError> {
     Ok(all)
 }
 
-async fn whole(repo: &Repository, tree: TreeId, format: ArchiveFormat) -> Vec<u8> {
+pub(super) async fn whole(repo: &Repository, tree: TreeId, format: ArchiveFormat) -> Vec<u8> {
     read(archive(repo, tree, format).await.stream()).await.unwrap()
 }
 

@@ -83,11 +83,6 @@ impl Problem {
         if self.code == FATE_UNKNOWN { self.with("request_id", key) } else { self }
     }
 
-    /// The stable code.
-    pub(crate) const fn code(&self) -> &'static str {
-        self.code
-    }
-
     /// A problem of the server's own: the chain is logged, the answer says only the code.
     fn hidden(
         status: StatusCode,

@@ -27,4 +27,5 @@ mod s3_faults;
 mod s3_misbehaviour;
 mod s3_proxy;
 mod s3_server;
+mod server;
 mod world;

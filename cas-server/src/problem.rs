@@ -267,6 +267,9 @@ impl From<&RepoError> for Problem {
             RepoError::BadTree { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_tree", said)
             }
+            RepoError::TooManyFiles { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_files", said)
+            }
             _ => Self::of_kind(error.kind(), error),
         }
     }

@@ -31,7 +31,7 @@ mod typed;
 pub use backend::{ObjectWriter, Objects, Refs};
 pub use bucket::Bucket;
 pub(crate) use bucket::Put;
-pub use cache::Cache;
+pub use cache::{Cache, CacheStats, MemoryCache};
 pub use cause::Cause;
 pub use connect::{Connection, Setting, Source, Variables, connect};
 pub use doctor::{Check, Examination, Finding, Findings, Measured, examine};

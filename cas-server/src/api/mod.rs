@@ -1,8 +1,11 @@
 //! The operations, one file for each group, and the router made of them.
 
+mod archive;
 mod body;
+mod choice;
 mod commits;
 mod content;
+mod diff;
 mod extract;
 mod files;
 mod health;
@@ -10,6 +13,7 @@ mod log;
 mod objects;
 mod precondition;
 mod refs;
+mod search;
 mod view;
 
 use axum::Router;
@@ -38,6 +42,9 @@ use crate::request_id::identify;
         (name = "objects", description = "Blobs, trees and commits by id"),
         (name = "refs", description = "Books, branches and tags, with their logs"),
         (name = "files", description = "Files at a ref, by path"),
+        (name = "archives", description = "A version, or part of it, as one file"),
+        (name = "diff", description = "How two versions differ"),
+        (name = "search", description = "Files by path, lines by text"),
         (name = "health", description = "How the server is"),
     )
 )]
@@ -46,12 +53,15 @@ struct Base;
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
     let groups = [
+        archive::router(),
         commits::router(),
+        diff::router(),
         files::router(),
         health::router(),
         log::router(),
         objects::router(),
         refs::router(),
+        search::router(),
     ];
     let base = OpenApiRouter::with_openapi(Base::openapi());
     groups.into_iter().fold(base, OpenApiRouter::merge)

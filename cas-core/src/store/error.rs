@@ -1,6 +1,7 @@
 //! Why a store could not do what it was asked.
 
 use super::Cause;
+use super::wire::WireError;
 use crate::error::ErrorKind;
 use crate::name::Hash;
 use crate::object::{DecodeError, Kind};
@@ -123,6 +124,9 @@ pub enum StoreError {
     /// An upload was given up, because something else failed or the user wanted to stop.
     #[error("the upload was given up")]
     GivenUp,
+    /// Objects on their way between a server and a client that break a rule.
+    #[error("what came over the network cannot be used")]
+    Wire(#[from] WireError),
     /// The place is given in a way that this program does not know.
     #[error("{location:?} is no store location: {rule}")]
     BadLocation {
@@ -144,6 +148,7 @@ impl StoreError {
             Self::Missing { .. } | Self::Damaged { .. } | Self::Undecodable { .. } => {
                 ErrorKind::Corrupt
             }
+            Self::Wire(source) => source.kind(),
             Self::ContentChanged { .. } => ErrorKind::Conflict,
             Self::NoStore { .. } => ErrorKind::NotFound,
             Self::Closed

@@ -27,6 +27,7 @@ mod spool;
 mod stream;
 mod transfer;
 mod typed;
+pub mod wire;
 
 pub use backend::{ObjectWriter, Objects, Refs};
 pub use bucket::Bucket;

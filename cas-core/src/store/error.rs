@@ -1,7 +1,7 @@
 //! Why a store could not do what it was asked.
 
-use super::Cause;
 use super::wire::WireError;
+use super::{Cause, RemoteError};
 use crate::error::ErrorKind;
 use crate::name::Hash;
 use crate::object::{DecodeError, Kind};
@@ -127,6 +127,15 @@ pub enum StoreError {
     /// Objects on their way between a server and a client that break a rule.
     #[error("what came over the network cannot be used")]
     Wire(#[from] WireError),
+    /// A server keeps the store, and what is in its bucket is not to be got at from here.
+    #[error("{location} is a server: its store is made, proved and repaired where it is kept")]
+    NoBucket {
+        /// The server.
+        location: String,
+    },
+    /// A server failed, or the way to it.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// The place is given in a way that this program does not know.
     #[error("{location:?} is no store location: {rule}")]
     BadLocation {
@@ -149,6 +158,7 @@ impl StoreError {
                 ErrorKind::Corrupt
             }
             Self::Wire(source) => source.kind(),
+            Self::Remote(source) => source.kind(),
             Self::ContentChanged { .. } => ErrorKind::Conflict,
             Self::NoStore { .. } => ErrorKind::NotFound,
             Self::Closed
@@ -156,6 +166,7 @@ impl StoreError {
             | Self::TooLarge { .. }
             | Self::Unwritable { .. }
             | Self::NotEmpty { .. }
+            | Self::NoBucket { .. }
             | Self::BadLocation { .. } => ErrorKind::Invalid,
             // A version that is not known here is no damage.
             Self::BadMarker { source, .. } => match source {

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::cache::CachedObjects;
 use super::objects::whole_limit;
 use super::{
-    Bucket, BucketObjects, ByteStream, Cache, Objects, Refs, Session, Spooled, StoreError,
+    Bucket, BucketObjects, ByteStream, Cache, Objects, Prefetch, Refs, Session, Spooled,
+    StoreError, Want,
 };
 use crate::env::Env;
 use crate::limits;
@@ -96,6 +97,16 @@ impl Store {
         }
         let size = stream.size;
         Ok(Spooled::Memory(stream.collect(size).await?))
+    }
+
+    /// The exact bytes of an object that is held whole.
+    pub async fn get_bytes(&self, kind: Kind, id: &Hash) -> Result<Bytes, StoreError> {
+        self.read(kind, id).await
+    }
+
+    /// Says what will be read soon: see [`Objects::prefetch`].
+    pub async fn prefetch(&self, want: Want) -> Result<Prefetch, StoreError> {
+        self.objects.prefetch(want).await
     }
 
     /// The size in bytes of an object; `None` if absent.

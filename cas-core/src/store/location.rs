@@ -361,7 +361,7 @@ mod tests {
         let place = s3("s3://books/a/?endpoint=https%3A%2F%2Fs3.example.org%2F");
         assert_eq!(place.endpoint.as_deref(), Some("https://s3.example.org"));
         assert_eq!((place.bucket.as_str(), place.prefix.as_ref()), ("books", "a"));
-        let server = Location::parse("HTTP://Books.example.org:80/a/../b/").unwrap();
+        let server = Location::parse("http://Books.example.org:80/a/../b/").unwrap();
         assert_eq!(server, Location::Http("http://books.example.org/b".to_owned()));
         assert!(server.is_remote());
         let place = s3("r2://acc/books/x/y");

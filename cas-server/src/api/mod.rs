@@ -2,8 +2,11 @@
 
 mod content;
 mod extract;
+mod fetch;
 mod health;
 mod objects;
+mod raw;
+mod upload;
 mod view;
 
 use axum::Router;
@@ -30,6 +33,8 @@ use crate::request_id::identify;
     components(schemas(ProblemView)),
     tags(
         (name = "objects", description = "Blobs, trees and commits by id"),
+        (name = "transfer", description = "Many objects at once, in and out"),
+        (name = "raw", description = "Refs as they are stored, for clients that verify them"),
         (name = "health", description = "How the server is"),
     )
 )]
@@ -37,7 +42,12 @@ struct Base;
 
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(health::router()).merge(objects::router())
+    OpenApiRouter::with_openapi(Base::openapi())
+        .merge(health::router())
+        .merge(objects::router())
+        .merge(fetch::router())
+        .merge(upload::router())
+        .merge(raw::router())
 }
 
 /// All routes of a store being served.

@@ -17,7 +17,7 @@ use crate::store::{StoreError, Want};
 const BREAKS: u32 = 4;
 
 /// How many blobs one request asks for by their ids.
-pub(super) const BLOBS_AT_ONCE: usize = 50_000;
+const BLOBS_AT_ONCE: usize = 20_000;
 
 /// The body of `POST /v1/fetch`.
 #[derive(Debug, Serialize)]

@@ -19,6 +19,9 @@ const OUTCOME: &str = "cas-outcome";
 /// The header by which a client says who it is, to a server that asks for no token.
 const ACTOR: HeaderName = HeaderName::from_static("cas-actor");
 
+/// How many names are asked for at once.
+const PAGE: usize = 1_000;
+
 /// What stands for itself in a query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -33,7 +36,8 @@ pub(super) struct RemoteRefs {
 struct Update<'a> {
     book: &'a BookId,
     r#ref: &'a RefName,
-    expect: Expect,
+    /// A commit's id, `absent` or `any`.
+    expect: String,
     target: Option<CommitId>,
     operation: &'a Operation,
     message: &'a str,
@@ -41,15 +45,6 @@ struct Update<'a> {
     /// Whether no earlier try can have come through.
     fresh: bool,
     metadata: &'a Metadata,
-}
-
-/// `"any"`, `"absent"` or `{"is": ID}`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Expect {
-    Any,
-    Absent,
-    Is(CommitId),
 }
 
 /// One page of names.
@@ -159,9 +154,9 @@ impl RemoteRefs {
             book: &update.book,
             r#ref: &update.name,
             expect: match update.expect {
-                Expectation::Any => Expect::Any,
-                Expectation::Absent => Expect::Absent,
-                Expectation::Is(commit) => Expect::Is(commit),
+                Expectation::Any => "any".to_owned(),
+                Expectation::Absent => "absent".to_owned(),
+                Expectation::Is(commit) => commit.to_string(),
             },
             target: update.target,
             operation: &update.operation,
@@ -213,9 +208,8 @@ impl RemoteRefs {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let mark = if path.contains('?') { '&' } else { '?' };
-            let from = after.as_ref().map(|after| format!("{mark}after={}", escaped(after)));
-            let call = Call::get(format!("{path}{}", from.unwrap_or_default()));
+            let from = after.as_ref().map(|after| format!("&cursor={}", escaped(after)));
+            let call = Call::get(format!("{path}&limit={PAGE}{}", from.unwrap_or_default()));
             let Page { items, next } = self.client.json(&call).await.map_err(StoreError::from)?;
             let is_empty = items.is_empty();
             all.extend(items);
@@ -277,7 +271,7 @@ impl Refs for RemoteRefs {
     }
 
     async fn books(&self) -> Result<Vec<BookId>, RefError> {
-        self.pages("/v1/raw/books").await
+        self.pages("/v1/raw/books?").await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cas_core::env::Env;
-use cas_core::repo::Repository;
+use cas_core::repo::{EditQueue, Repository};
 use cas_core::store::Store;
 
 use crate::caller::Caller;
@@ -43,12 +43,13 @@ struct Inner {
     store: Store,
     env: Env,
     settings: Settings,
+    edits: EditQueue,
 }
 
 impl App {
     /// Serves `store`.
     pub fn new(store: Store, env: Env, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { store, env, settings }) }
+        Self { inner: Arc::new(Inner { store, env, settings, edits: EditQueue::default() }) }
     }
 
     /// The store.
@@ -66,9 +67,14 @@ impl App {
         &self.inner.settings
     }
 
+    /// The edits that wait for their turn.
+    pub(crate) fn edits(&self) -> &EditQueue {
+        &self.inner.edits
+    }
+
     /// The repository as `caller` sees it: what is written is written in their name.
     pub(crate) fn repo(&self, caller: &Caller) -> Repository {
-        let Inner { store, env, settings } = &*self.inner;
+        let Inner { store, env, settings, .. } = &*self.inner;
         Repository::new(store.clone(), env.clone(), caller.actor().clone(), settings.jobs)
     }
 }

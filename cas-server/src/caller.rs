@@ -79,6 +79,26 @@ impl Caller {
         Ok(())
     }
 
+    /// Refuses unless the caller may delete a ref: a branch whoever may write to all of it, a tag
+    /// an administrator.
+    pub(crate) fn may_delete(&self, _book: &BookId, _name: &RefName) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Answers as if a ref were not there unless the caller may know that it is.
+    pub(crate) fn must_see(&self, book: &BookId, name: &RefName) -> Result<(), Problem> {
+        if self.sees_ref(book, name) {
+            return Ok(());
+        }
+        Err(Problem::not_found("no_ref", format!("there is no ref {book}@{name}")))
+    }
+
+    /// Whether the caller may know that there is something at a path of a ref: they may read it, or
+    /// something below it.
+    pub(crate) fn sees_path(&self, _book: &BookId, _name: &RefName, _path: &BookPath) -> bool {
+        true
+    }
+
     /// Whether the caller may know that a book exists.
     pub(crate) fn sees_book(&self, _book: &BookId) -> bool {
         true

@@ -13,6 +13,7 @@
 //!
 //! Handlers extract, ask whether the caller may, call `cas-core`, and answer.
 
+#[expect(unused_qualifications, reason = "the macro that describes operations qualifies names")]
 mod api;
 mod app;
 mod caller;

@@ -4,6 +4,7 @@
 //! trees, commit, publish, ref entry; and every write to a branch checks what it believed to be
 //! there, so that no change is lost.
 
+mod book;
 mod branch;
 mod content;
 mod diff;
@@ -11,22 +12,28 @@ mod edit;
 mod editor;
 mod error;
 mod fetch;
+mod group;
 mod history;
+mod log_page;
 mod parallel;
+mod queue;
 mod read;
 mod receive;
+mod replay;
 mod resolve;
 mod version;
 mod walk;
 
-pub use branch::{BookSummary, RefSummary};
-pub use content::Content;
+pub use branch::{BookSummary, Deletion, RefRequest, RefSummary};
+pub use content::{Content, ContentWriter};
 pub use diff::{Change, ChangeStatus, Side};
 pub use edit::{Edit, EditOutcome, EditReport, EditResult, PathEdit, Precondition};
 pub use error::RepoError;
 pub use fetch::{FetchRequest, OutgoingStream};
 pub use history::LogItem;
-pub use read::ListItem;
+pub use log_page::{LogFilter, LogPage};
+pub use queue::EditQueue;
+pub use read::{Found, ListItem};
 pub use receive::{ReceiveError, Receiver};
 pub use resolve::{FoundObject, Resolved};
 pub use version::VersionRequest;

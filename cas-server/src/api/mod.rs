@@ -1,11 +1,17 @@
 //! The operations, one file for each group, and the router made of them.
 
+mod body;
+mod commits;
 mod content;
 mod extract;
 mod fetch;
+mod files;
 mod health;
+mod log;
 mod objects;
+mod precondition;
 mod raw;
+mod refs;
 mod upload;
 mod view;
 
@@ -35,6 +41,8 @@ use crate::request_id::identify;
         (name = "objects", description = "Blobs, trees and commits by id"),
         (name = "transfer", description = "Many objects at once, in and out"),
         (name = "raw", description = "Refs as they are stored, for clients that verify them"),
+        (name = "refs", description = "Books, branches and tags, with their logs"),
+        (name = "files", description = "Files at a ref, by path"),
         (name = "health", description = "How the server is"),
     )
 )]
@@ -42,12 +50,19 @@ struct Base;
 
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Base::openapi())
-        .merge(health::router())
-        .merge(objects::router())
-        .merge(fetch::router())
-        .merge(upload::router())
-        .merge(raw::router())
+    let groups = [
+        commits::router(),
+        fetch::router(),
+        files::router(),
+        health::router(),
+        log::router(),
+        objects::router(),
+        raw::router(),
+        refs::router(),
+        upload::router(),
+    ];
+    let base = OpenApiRouter::with_openapi(Base::openapi());
+    groups.into_iter().fold(base, OpenApiRouter::merge)
 }
 
 /// All routes of a store being served.

@@ -4,8 +4,6 @@
 //! expectation, and the answer is the entry that it made, or the one that stood in its way. Who
 //! moved it is known from the caller and never from what the caller says.
 
-#![expect(unused_qualifications, reason = "the macro that describes queries writes them out")]
-
 use std::collections::BTreeMap;
 
 use axum::extract::State;

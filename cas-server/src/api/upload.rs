@@ -1,8 +1,6 @@
 //! Objects on their way in: hashed before they are published, trees and commits taken only when
 //! everything that they name is there.
 
-#![expect(unused_qualifications, reason = "the macro that describes queries writes them out")]
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,7 +120,7 @@ async fn missing(
     caller: Caller,
     Json(body): Json<MissingBody>,
 ) -> Result<axum::Json<MissingView>, Problem> {
-    // Who may write everything may write it and see whether it was new; who may not learns nothing.
+    // What the store has tells what others wrote.
     caller.may_all(Verb::Read)?;
     if body.objects.len() > OBJECTS {
         let detail = format!("a request names at most {OBJECTS} objects");

@@ -28,6 +28,7 @@ mod real_servers;
 mod ref_faults;
 mod ref_mutants;
 mod ref_races;
+mod remote;
 mod requests;
 mod s3_faults;
 mod s3_misbehaviour;

@@ -1,37 +1,25 @@
-//! The HTTP front door of a store. So far it only says that it is alive.
+//! The HTTP front door of a store.
+//!
+//! The server keeps nothing of its own: any number of them can run side by side over one store.
+//! What it answers is in `docs/http-api.md`, and described for programs at `/openapi.json`.
+//!
+//! - [`App`]: what every handler works with: the store, the clock, the settings.
+//! - [`router`]: all routes, as a service that tests can call without a socket.
+//! - `caller`: who is asking, and what they may do.
+//! - `problem`: errors as RFC 9457 problems, each with a stable code.
+//! - `request_id`: the id of every request, and the keys that make writes repeatable.
+//! - [`serve()`]: connections, until it is told to stop.
+//! - `api/`: one file for each group of operations.
+//!
+//! Handlers extract, ask whether the caller may, call `cas-core`, and answer.
 
-use axum::Router;
-use axum::routing::get;
+mod api;
+mod app;
+mod caller;
+mod problem;
+mod request_id;
+mod serve;
 
-/// The routes that exist.
-///
-/// - `GET /healthz`: 200 with the body `ok` while the process runs.
-pub fn router() -> Router {
-    Router::new().route("/healthz", get(healthz))
-}
-
-async fn healthz() -> &'static str {
-    "ok\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    #[tokio::test]
-    async fn healthz_answers_through_a_real_socket() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(async move { axum::serve(listener, super::router()).await });
-        let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
-        client
-            .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            .await
-            .unwrap();
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert!(answer.ends_with("ok\n"), "{answer}");
-        server.abort();
-    }
-}
+pub use api::{openapi, router};
+pub use app::{App, Settings};
+pub use serve::serve;

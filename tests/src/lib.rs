@@ -13,9 +13,11 @@ pub mod mutant;
 pub mod place;
 pub mod proxy;
 pub mod s3;
+pub mod server;
 pub mod shape;
 pub mod simulated;
 pub mod suite;
+pub mod web;
 
 /// Says what a test measured, where the test runner does not hide it.
 pub fn tell(what: &str) {

@@ -1,7 +1,8 @@
 //! A large blob, verified before anybody reads it.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -27,6 +28,44 @@ impl Spooled {
         }
         file.rewind().map_err(failed())?;
         Ok(Self::File(file))
+    }
+
+    /// The bytes of `range`, which lies within the blob, in pieces.
+    pub fn range(&self, range: RangeInclusive<u64>) -> Result<ByteStream, StoreError> {
+        let size = range.end() - range.start() + 1;
+        match self {
+            Self::Memory(_) => Ok(ByteStream::from_bytes(self.read_range(&range)?)),
+            Self::File(file) => {
+                let failed = || StoreError::io("read a temporary file");
+                let mut file = file.try_clone().map_err(failed())?;
+                file.seek(SeekFrom::Start(*range.start())).map_err(failed())?;
+                let rest = ByteStream::from_file(file, u64::MAX, "a temporary file");
+                Ok(ByteStream { size, pieces: rest.first(size) })
+            }
+        }
+    }
+
+    /// The bytes of `range`, which lies within the blob, all in memory.
+    pub fn read_range(&self, range: &RangeInclusive<u64>) -> Result<Bytes, StoreError> {
+        let failed = || StoreError::io("read a temporary file");
+        let position = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        match self {
+            Self::Memory(bytes) => {
+                let (start, end) = (position(*range.start()), position(range.end() + 1));
+                let slice = bytes.get(start..end);
+                slice.map(|slice| bytes.slice_ref(slice)).ok_or_else(|| {
+                    StoreError::io("read a range")(io::ErrorKind::UnexpectedEof.into())
+                })
+            }
+            Self::File(file) => {
+                let mut file = file.try_clone().map_err(failed())?;
+                file.seek(SeekFrom::Start(*range.start())).map_err(failed())?;
+                let mut bytes = Vec::new();
+                let size = range.end() - range.start() + 1;
+                file.take(size).read_to_end(&mut bytes).map_err(failed())?;
+                Ok(bytes.into())
+            }
+        }
     }
 
     /// Copies everything to `out`.

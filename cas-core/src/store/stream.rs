@@ -50,6 +50,23 @@ impl ByteStream {
         Ok(all.into())
     }
 
+    /// The first `size` bytes, in pieces.
+    pub(super) fn first(self, size: u64) -> BoxStream<'static, Result<Bytes, StoreError>> {
+        let state = (self.pieces, size);
+        let pieces = futures::stream::unfold(state, |(mut pieces, left)| async move {
+            if left == 0 {
+                return None;
+            }
+            let piece = pieces.next().await?.map(|mut piece| {
+                piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                piece
+            });
+            let taken = piece.as_ref().map_or(left, |piece| piece.len() as u64);
+            Some((piece, (pieces, left - taken)))
+        });
+        pieces.boxed()
+    }
+
     /// The rest of a file, said to have `size` bytes; `what` names it in errors.
     pub(crate) fn from_file(file: std::fs::File, size: u64, what: &str) -> Self {
         let pieces = FilePieces::new(file, format!("read {what}"));

@@ -1,0 +1,123 @@
+//! What is taken out of requests: axum's extractors, with problems where they fail.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// The parts of a route's path that are in braces.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
+
+/// What comes after the `?`.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+/// A body in JSON.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+/// Which part of a long list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Page {
+    /// Where to go on: `next` of the page before.
+    pub(crate) cursor: Option<String>,
+    /// Most entries to answer with.
+    pub(crate) limit: Option<usize>,
+}
+
+impl Page {
+    /// How many entries are answered with: what was asked for, within what the server allows.
+    pub(crate) fn size(&self, app: &App) -> usize {
+        self.limit.unwrap_or(100).clamp(1, app.settings().page_limit)
+    }
+}
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = axum::extract::Path::from_request_parts(parts, state).await;
+        let axum::extract::Path(value) = found.map_err(|error: PathRejection| {
+            // What comes from our own types says the rule; the text around it is axum's.
+            Problem::bad_request("bad_name", error.body_text())
+        })?;
+        Ok(Self(value))
+    }
+}
+
+impl<T, S> FromRequestParts<S> for Query<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found = axum::extract::Query::from_request_parts(parts, state).await;
+        let axum::extract::Query(value) = found.map_err(|error: QueryRejection| {
+            Problem::bad_request("bad_query", error.body_text())
+        })?;
+        Ok(Self(value))
+    }
+}
+
+impl<T> FromRequest<App> for Json<T>
+where
+    T: DeserializeOwned,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let found = <axum::Json<T> as FromRequest<App>>::from_request(request, app).await;
+        let axum::Json(value) = found.map_err(|error: JsonRejection| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.body_text())
+            }
+            status => Problem::new(status, "bad_body", error.body_text()),
+        })?;
+        Ok(Self(value))
+    }
+}
+
+impl<T> OptionalFromRequest<App> for Json<T>
+where
+    T: DeserializeOwned,
+{
+    type Rejection = Problem;
+
+    /// Nothing, if no body of JSON is announced.
+    async fn from_request(request: Request, app: &App) -> Result<Option<Self>, Problem> {
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(None);
+        }
+        <Self as FromRequest<App>>::from_request(request, app).await.map(Some)
+    }
+}
+
+/// A header that may be given once, as text.
+pub(crate) fn header_text<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let bad = |why: &str| Problem::bad_request("bad_header", format!("the header {name} {why}"));
+    if values.next().is_some() {
+        return Err(bad("is given more than once"));
+    }
+    value.to_str().map(Some).map_err(|_| bad("is no plain text"))
+}

@@ -1,0 +1,77 @@
+//! The operations, one file for each group, and the router made of them.
+
+mod content;
+mod extract;
+mod health;
+mod objects;
+mod view;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Description;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+use crate::problem::{Problem, ProblemView};
+use crate::request_id::identify;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "cas",
+        description = "A content-addressed store for books. `docs/http-api.md` is normative.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(ProblemView)),
+    tags(
+        (name = "objects", description = "Blobs, trees and commits by id"),
+        (name = "health", description = "How the server is"),
+    )
+)]
+struct Base;
+
+/// Every route with its description.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Base::openapi()).merge(health::router()).merge(objects::router())
+}
+
+/// All routes of a store being served.
+pub fn router(app: App) -> Router {
+    let description = openapi();
+    let document = description.to_json().unwrap_or_default();
+    let (router, _) = routes().split_for_parts();
+    router
+        .route("/openapi.json", get(|| async move { json(document) }))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(app.clone(), identify))
+        .with_state(app)
+}
+
+/// The description of all routes, OpenAPI 3.1.
+pub fn openapi() -> Description {
+    let (_, mut description) = routes().split_for_parts();
+    // A path that takes all the rest is `{*path}` for the router and `{path}` in a description.
+    let paths = std::mem::take(&mut description.paths.paths);
+    description.paths.paths =
+        paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    description
+}
+
+fn json(document: String) -> impl IntoResponse {
+    ([("content-type", "application/json"), ("cache-control", "no-cache")], document)
+}
+
+async fn no_route(request: Request) -> Problem {
+    Problem::not_found("no_route", format!("there is nothing at {}", request.uri().path()))
+}
+
+async fn no_method(method: Method, request: Request) -> Problem {
+    let detail = format!("{} has no {method}", request.uri().path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_method", detail)
+}

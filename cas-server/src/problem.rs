@@ -1,0 +1,280 @@
+//! Errors as RFC 9457 problems: `application/problem+json` with a stable `code`.
+//!
+//! What the caller can put right is told in full. What only the operator can (5xx) is logged with
+//! its whole chain and answered without it.
+
+use std::error::Error;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use cas_core::ErrorKind;
+use cas_core::name::NameError;
+use cas_core::object::DecodeError;
+use cas_core::refs::RefError;
+use cas_core::repo::RepoError;
+use cas_core::store::StoreError;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+/// How long a client is asked to wait before it tries again, in seconds.
+const RETRY_AFTER: &str = "1";
+
+/// An answer that says what went wrong.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    /// Members of its own: what is there now, what was expected.
+    members: Map<String, Value>,
+}
+
+/// What a problem looks like (RFC 9457). Some have more members, named at their operation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemView {
+    /// `about:blank`: the code says which problem it is.
+    r#type: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// Which problem it is: stable, for programs.
+    code: &'static str,
+    /// What went wrong this time, for people.
+    detail: String,
+    /// What is there now, what was expected; the operation says which.
+    #[serde(flatten)]
+    #[schema(inline = false, value_type = Object)]
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem.
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), members: Map::new() }
+    }
+
+    /// The request breaks a rule.
+    pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// What is asked for is not there.
+    pub(crate) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    /// The same problem with one more member.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        self.members.insert(name.to_owned(), json!(value));
+        self
+    }
+
+    /// The stable code.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// A problem of the server's own: the chain is logged, the answer says only the code.
+    fn hidden(
+        status: StatusCode,
+        code: &'static str,
+        public: &str,
+        error: &(dyn Error + 'static),
+    ) -> Self {
+        tracing::error!(code, error = chain(error), "request failed");
+        Self::new(status, code, public)
+    }
+
+    /// The problem for a kind of error of which nothing more is known.
+    fn of_kind(kind: ErrorKind, error: &(dyn Error + 'static)) -> Self {
+        match kind {
+            ErrorKind::NotFound => Self::not_found("not_found", error.to_string()),
+            ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            ErrorKind::Invalid => Self::bad_request("invalid", explained(error)),
+            ErrorKind::Corrupt => Self::hidden(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "damaged",
+                "stored data is damaged or missing; whoever runs this server finds it in its log",
+                error,
+            ),
+            ErrorKind::Unavailable => Self::hidden(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                "the store cannot be reached now; nothing was written",
+                error,
+            ),
+            ErrorKind::PermissionDenied => Self::hidden(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "store_refused",
+                "the store refuses this server; whoever runs it finds why in its log",
+                error,
+            ),
+            _ => Self::hidden(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "a defect in this server; whoever runs it finds it in its log",
+                error,
+            ),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self { status, code, detail, members } = self;
+        let title = status.canonical_reason().unwrap_or("Error");
+        let view = ProblemView {
+            r#type: "about:blank",
+            title,
+            status: status.as_u16(),
+            code,
+            detail,
+            members,
+        };
+        let body = serde_json::to_vec(&view).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, json);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let retry =
+            matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        if retry && !headers.contains_key(header::RETRY_AFTER) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        response
+    }
+}
+
+impl From<NameError> for Problem {
+    fn from(error: NameError) -> Self {
+        Self::bad_request("bad_name", error.to_string())
+    }
+}
+
+impl From<DecodeError> for Problem {
+    fn from(error: DecodeError) -> Self {
+        Self::bad_request("bad_encoding", error.to_string())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Closed => {
+                Self::new(StatusCode::FORBIDDEN, "store_closed", error.to_string())
+            }
+            StoreError::TooLarge { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.to_string())
+            }
+            StoreError::ContentChanged { .. } => {
+                Self::bad_request("wrong_hash", "the bytes do not hash to the id given")
+            }
+            StoreError::Unwritable { .. } => Self::bad_request("invalid", explained(&error)),
+            _ => Self::of_kind(error.kind(), &error),
+        }
+    }
+}
+
+impl From<RefError> for Problem {
+    fn from(error: RefError) -> Self {
+        match error {
+            RefError::Store(error) => error.into(),
+            RefError::Invalid(error) => error.into(),
+            RefError::FateUnknown { ref request_id, .. } => {
+                let id = request_id.to_string();
+                Self::hidden(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "fate_unknown",
+                    "it is not known whether this was done: repeat it with the same key, or look \
+                     for the request id in the ref's log",
+                    &error,
+                )
+                .with("request_id", id)
+            }
+            RefError::Contended { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "contended", error.to_string())
+            }
+            RefError::TagMoves { .. } => {
+                Self::new(StatusCode::CONFLICT, "tag_moves", error.to_string())
+            }
+            _ => Self::of_kind(error.kind(), &error),
+        }
+    }
+}
+
+impl From<RepoError> for Problem {
+    fn from(error: RepoError) -> Self {
+        let said = error.to_string();
+        let not_found = |code| Self::not_found(code, said.clone());
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, said.clone());
+        let failed = |code| Self::new(StatusCode::PRECONDITION_FAILED, code, said.clone());
+        match error {
+            RepoError::Store(error) => error.into(),
+            RepoError::Ref(error) => error.into(),
+            RepoError::Name(error) => error.into(),
+            RepoError::NoBook { .. } => not_found("no_book"),
+            RepoError::NoRef { .. } => not_found("no_ref"),
+            RepoError::Deleted { .. } => not_found("ref_deleted"),
+            RepoError::NoObject { .. } => not_found("no_object"),
+            RepoError::NoLogEntry { .. } => not_found("no_log_entry"),
+            RepoError::TooFarBack { .. } => not_found("too_far_back"),
+            RepoError::NoPath { .. } => not_found("no_path"),
+            RepoError::RefExists { commit, .. } => {
+                failed("ref_exists").with("current", commit.to_string())
+            }
+            RepoError::RefMoved { current, .. } => {
+                failed("ref_moved").with("current", current.map(|id| id.to_string()))
+            }
+            RepoError::Exists { current, .. } => {
+                failed("exists").with("current", current.map(|id| id.to_string()))
+            }
+            RepoError::NotAsExpected { current, .. } => {
+                failed("not_as_expected").with("current", current.map(|id| id.to_string()))
+            }
+            RepoError::PreconditionRequired { current, .. } => {
+                Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", said)
+                    .with("current", current.to_string())
+            }
+            RepoError::RequestUsed { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_used", said)
+            }
+            RepoError::WrongRef { .. } => conflict("wrong_ref"),
+            RepoError::NotAFolder { .. } => conflict("not_a_folder"),
+            RepoError::IsAFolder { .. } => conflict("is_a_folder"),
+            RepoError::RemoveFolder { .. } => conflict("is_a_folder"),
+            RepoError::MoveIntoItself { .. } => conflict("move_into_itself"),
+            RepoError::Ambiguous { .. } => Self::bad_request("ambiguous", said),
+            RepoError::Pattern { .. } => Self::bad_request("bad_pattern", said),
+            RepoError::Tree { .. } => Self::bad_request("bad_tree", explained(&error)),
+            RepoError::BadTree { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_tree", said)
+            }
+            _ => Self::of_kind(error.kind(), &error),
+        }
+    }
+}
+
+/// An error with what is below it, as one sentence.
+fn explained(error: &(dyn Error + 'static)) -> String {
+    chain(error)
+}
+
+/// An error and its sources, each said once.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        source = cause.source();
+    }
+    text
+}

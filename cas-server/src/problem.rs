@@ -4,10 +4,12 @@
 //! its whole chain and answered without it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cas_core::ErrorKind;
+use cas_core::access::AccessError;
 use cas_core::name::NameError;
 use cas_core::object::DecodeError;
 use cas_core::refs::RefError;
@@ -17,8 +19,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-/// How long a client is asked to wait before it tries again, in seconds.
-const RETRY_AFTER: &str = "1";
+/// How long a client is asked to wait before it tries again, in seconds, where nothing is known.
+const RETRY_AFTER_S: u64 = 1;
 
 /// An answer that says what went wrong.
 #[derive(Debug, Clone)]
@@ -28,7 +30,13 @@ pub(crate) struct Problem {
     detail: String,
     /// Members of its own: what is there now, what was expected.
     members: Map<String, Value>,
+    /// How long to wait before trying again, in seconds.
+    retry_after_s: u64,
 }
+
+/// Which problem an answer is, for whoever counts them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code(pub(crate) &'static str);
 
 /// What a problem looks like (RFC 9457). Some have more members, named at their operation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,7 +61,8 @@ pub(crate) struct ProblemView {
 impl Problem {
     /// A problem.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), members: Map::new() }
+        let (detail, members) = (detail.into(), Map::new());
+        Self { status, code, detail, members, retry_after_s: RETRY_AFTER_S }
     }
 
     /// The request breaks a rule.
@@ -71,6 +80,13 @@ impl Problem {
     pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Self {
         self.members.insert(name.to_owned(), json!(value));
         self
+    }
+
+    /// The same problem, to be tried again after so long.
+    #[must_use]
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_after_s: whole.max(1), ..self }
     }
 
     /// The stable code.
@@ -125,7 +141,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, members } = self;
+        let Self { status, code, detail, members, retry_after_s } = self;
         let title = status.canonical_reason().unwrap_or("Error");
         let view = ProblemView {
             r#type: "about:blank",
@@ -143,9 +159,14 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let retry =
             matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-        if retry && !headers.contains_key(header::RETRY_AFTER) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        if retry {
+            headers.insert(header::RETRY_AFTER, retry_after_s.into());
         }
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer realm=\"cas\"");
+            headers.insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        response.extensions_mut().insert(Code(code));
         response
     }
 }
@@ -176,6 +197,15 @@ impl From<StoreError> for Problem {
             }
             StoreError::Unwritable { .. } => Self::bad_request("invalid", explained(&error)),
             _ => Self::of_kind(error.kind(), &error),
+        }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Store(error) => error.into(),
+            error => Self::of_kind(error.kind(), &error),
         }
     }
 }

@@ -55,8 +55,7 @@ impl Grant {
             .any(|scope| scope.is_about(book, name) && scope.path.matches(path.as_str()))
     }
 
-    /// Whether `verb` is allowed on everything below the folder `path`, also on what is not there
-    /// yet. The folder itself is nothing but what is in it.
+    /// Whether `verb` is allowed on `path` and everything below it, also on what is not there yet.
     pub fn may_below(&self, verb: Verb, book: &BookId, name: &RefName, path: &BookPath) -> bool {
         self.allowing(verb)
             .any(|scope| scope.is_about(book, name) && scope.path.covers_below(path.as_str()))
@@ -150,7 +149,7 @@ mod tests {
         let grant = grant(&["write:guide:main:docs/**"]);
         let (b, r) = (book("guide"), name("main"));
         assert!(grant.may(Verb::Write, &b, &r, &path("docs/new.md")));
-        assert!(!grant.may(Verb::Write, &b, &r, &path("docs")));
+        assert!(grant.may(Verb::Write, &b, &r, &path("docs")));
         assert!(grant.may_below(Verb::Write, &b, &r, &path("docs")));
         assert!(!grant.may_below(Verb::Read, &b, &r, &BookPath::root()));
         assert!(!grant.may_ref(Verb::Read, &b, &r));
@@ -176,7 +175,7 @@ mod tests {
             "**" => true,
             "*" => !text.contains('/'),
             _ => match pattern.strip_suffix("/**") {
-                Some(folder) => text.starts_with(&format!("{folder}/")),
+                Some(folder) => text == folder || text.starts_with(&format!("{folder}/")),
                 None => match pattern.strip_suffix("/*") {
                     Some(folder) => text
                         .strip_prefix(&format!("{folder}/"))

@@ -1,13 +1,13 @@
 //! The operations, one file for each group, and the router made of them.
 
 mod content;
-mod extract;
+pub(crate) mod extract;
 mod health;
 mod objects;
 mod view;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
@@ -17,6 +17,9 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::caller::authenticate;
+use crate::gate::gate;
+use crate::observe::observe;
 use crate::problem::{Problem, ProblemView};
 use crate::request_id::identify;
 
@@ -49,6 +52,11 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(|| async move { json(document) }))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        // The last is the first that a request meets.
+        .layer(DefaultBodyLimit::max(app.settings().body_limit))
+        .layer(from_fn_with_state(app.clone(), authenticate))
+        .layer(from_fn_with_state(app.clone(), gate))
+        .layer(from_fn_with_state(app.clone(), observe))
         .layer(from_fn_with_state(app.clone(), identify))
         .with_state(app)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cas_core::access::Tokens;
 use cas_core::env::Env;
-use cas_core::repo::Repository;
+use cas_core::repo::{EditQueue, Repository};
 use cas_core::store::{Bucket, Store};
 use tokio::sync::Semaphore;
 
@@ -52,6 +52,7 @@ struct Inner {
     store: Store,
     env: Env,
     settings: Settings,
+    edits: EditQueue,
     access: Access,
     /// One for each request that is answered at once.
     places: Arc<Semaphore>,
@@ -89,7 +90,8 @@ impl App {
         let places = Arc::new(Semaphore::new(settings.limits.requests));
         let metrics = Metrics::new(collectors);
         let ready = Ready::new(store.clone(), bucket);
-        let inner = Inner { store, env, settings, access, places, metrics, ready };
+        let edits = EditQueue::default();
+        let inner = Inner { store, env, settings, edits, access, places, metrics, ready };
         Self { inner: Arc::new(inner) }
     }
 
@@ -106,6 +108,11 @@ impl App {
     /// The settings.
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// The edits that wait for their turn.
+    pub(crate) fn edits(&self) -> &EditQueue {
+        &self.inner.edits
     }
 
     /// Who may do what.

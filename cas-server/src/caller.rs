@@ -148,6 +148,37 @@ impl Caller {
         })
     }
 
+    /// Refuses unless the caller may delete a ref: a branch whoever may write to all of it, a tag
+    /// an administrator.
+    pub(crate) fn may_delete(&self, book: &BookId, name: &RefName) -> Result<(), Problem> {
+        let verb = if name.is_tag() { Verb::Admin } else { Verb::Write };
+        self.may_ref(verb, book, name)
+    }
+
+    /// Answers as if a ref were not there unless the caller may know that it is.
+    pub(crate) fn must_see(&self, book: &BookId, name: &RefName) -> Result<(), Problem> {
+        self.must_see_book(book)?;
+        if self.sees_ref(book, name) {
+            return Ok(());
+        }
+        Err(RepoError::NoRef { book: book.clone(), name: name.clone() }.into())
+    }
+
+    /// Answers as if a book were not there unless the caller may know that it is.
+    pub(crate) fn must_see_book(&self, book: &BookId) -> Result<(), Problem> {
+        if self.sees_book(book) {
+            return Ok(());
+        }
+        Err(RepoError::NoBook { book: book.clone() }.into())
+    }
+
+    /// Whether the caller may know that there is something at a path of a ref: they may read it, or
+    /// something below it.
+    pub(crate) fn sees_path(&self, book: &BookId, name: &RefName, path: &BookPath) -> bool {
+        self.grant.may(Verb::Read, book, name, path)
+            || self.grant.may_reach(Verb::Read, book, name, path)
+    }
+
     /// Whether the caller may know that a book exists.
     pub(crate) fn sees_book(&self, book: &BookId) -> bool {
         self.grant.sees_book(book)
@@ -169,12 +200,7 @@ impl Caller {
         if allowed {
             return Ok(());
         }
-        if !self.sees_book(book) {
-            return Err(RepoError::NoBook { book: book.clone() }.into());
-        }
-        if !self.sees_ref(book, name) {
-            return Err(RepoError::NoRef { book: book.clone(), name: name.clone() }.into());
-        }
+        self.must_see(book, name)?;
         Err(forbidden())
     }
 }

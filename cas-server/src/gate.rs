@@ -6,12 +6,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cas_core::name::RequestId;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::caller::is_public;
-use crate::problem::Problem;
-use crate::request_id::Id;
+use crate::problem::{FATE_UNKNOWN, Problem};
+use crate::request_id::{Id, idempotency_key};
 use crate::upload::Upload;
 
 /// The place that a request takes among those that are answered at once, until the last byte of
@@ -33,7 +34,9 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
     };
     let place = Place(Arc::new(permit));
     let upload = request.extensions().get::<Arc<Upload>>().cloned().unwrap_or_default();
-    let (method, id) = (request.method().clone(), request.extensions().get::<Id>().cloned());
+    let method = request.method().clone();
+    let own = request.extensions().get().map(|Id(id)| id.clone());
+    let key = idempotency_key(request.headers()).and_then(Result::ok).or(own);
     // Not counting the time in which the body comes: a large one takes as long as it takes.
     let too_long = async {
         upload.ended().await;
@@ -42,7 +45,7 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
     let mut response = tokio::select! {
         biased;
         response = next.run(request) => response,
-        () = too_long => timed_out(&method, id).into_response(),
+        () = too_long => timed_out(&method, key.as_ref()).into_response(),
     };
     if upload.was_slow() {
         app.metrics().dropped("slow_body");
@@ -55,16 +58,16 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
 }
 
 /// What was asked took too long. A change may have been made all the same.
-fn timed_out(method: &Method, id: Option<Id>) -> Problem {
+fn timed_out(method: &Method, key: Option<&RequestId>) -> Problem {
     if method.is_safe() {
         let detail = "this took too long: try again, or ask for less at once";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail);
     }
     let detail = "this took too long, and it is not known whether it was done: repeat it with the \
                   same key, or look for the request id in the ref's log";
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "fate_unknown", detail);
-    match id {
-        Some(Id(id)) => problem.with("request_id", id.as_str()),
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, FATE_UNKNOWN, detail);
+    match key {
+        Some(key) => problem.of_request(key.as_str()),
         None => problem,
     }
 }

@@ -16,6 +16,7 @@
 //! Handlers extract, ask whether the caller may, call `cas-core`, and answer.
 
 mod access;
+#[expect(unused_qualifications, reason = "the macro that describes operations qualifies names")]
 mod api;
 mod app;
 mod caller;

@@ -22,6 +22,9 @@ use utoipa::ToSchema;
 /// How long a client is asked to wait before it tries again, in seconds, where nothing is known.
 const RETRY_AFTER_S: u64 = 1;
 
+/// The code of a write of which it is not known whether it was done.
+pub(crate) const FATE_UNKNOWN: &str = "fate_unknown";
+
 /// An answer that says what went wrong.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
@@ -82,6 +85,13 @@ impl Problem {
         self
     }
 
+    /// The same problem, told to whoever sent the request `key`: of several that failed together,
+    /// each is told its own.
+    #[must_use]
+    pub(crate) fn of_request(self, key: &str) -> Self {
+        if self.code == FATE_UNKNOWN { self.with("request_id", key) } else { self }
+    }
+
     /// The same problem, to be tried again after so long.
     #[must_use]
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
@@ -110,7 +120,7 @@ impl Problem {
         match kind {
             ErrorKind::NotFound => Self::not_found("not_found", error.to_string()),
             ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
-            ErrorKind::Invalid => Self::bad_request("invalid", explained(error)),
+            ErrorKind::Invalid => Self::bad_request("invalid", chain(error)),
             ErrorKind::Corrupt => Self::hidden(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "damaged",
@@ -171,21 +181,34 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<NameError> for Problem {
-    fn from(error: NameError) -> Self {
+/// Errors are looked at, not taken apart: one may be told to several callers.
+macro_rules! from_owned {
+    ($($error:ty)*) => {$(
+        impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                Self::from(&error)
+            }
+        }
+    )*};
+}
+
+from_owned! { AccessError NameError DecodeError StoreError RefError RepoError }
+
+impl From<&NameError> for Problem {
+    fn from(error: &NameError) -> Self {
         Self::bad_request("bad_name", error.to_string())
     }
 }
 
-impl From<DecodeError> for Problem {
-    fn from(error: DecodeError) -> Self {
+impl From<&DecodeError> for Problem {
+    fn from(error: &DecodeError) -> Self {
         Self::bad_request("bad_encoding", error.to_string())
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match &error {
+impl From<&StoreError> for Problem {
+    fn from(error: &StoreError) -> Self {
+        match error {
             StoreError::Closed => {
                 Self::new(StatusCode::FORBIDDEN, "store_closed", error.to_string())
             }
@@ -195,58 +218,58 @@ impl From<StoreError> for Problem {
             StoreError::ContentChanged { .. } => {
                 Self::bad_request("wrong_hash", "the bytes do not hash to the id given")
             }
-            StoreError::Unwritable { .. } => Self::bad_request("invalid", explained(&error)),
-            _ => Self::of_kind(error.kind(), &error),
+            StoreError::Unwritable { .. } => Self::bad_request("invalid", chain(error)),
+            _ => Self::of_kind(error.kind(), error),
         }
     }
 }
 
-impl From<AccessError> for Problem {
-    fn from(error: AccessError) -> Self {
+impl From<&AccessError> for Problem {
+    fn from(error: &AccessError) -> Self {
         match error {
             AccessError::Store(error) => error.into(),
-            error => Self::of_kind(error.kind(), &error),
+            _ => Self::of_kind(error.kind(), error),
         }
     }
 }
 
-impl From<RefError> for Problem {
-    fn from(error: RefError) -> Self {
+impl From<&RefError> for Problem {
+    fn from(error: &RefError) -> Self {
         match error {
             RefError::Store(error) => error.into(),
             RefError::Invalid(error) => error.into(),
-            RefError::FateUnknown { ref request_id, .. } => {
-                let id = request_id.to_string();
-                Self::hidden(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "fate_unknown",
-                    "it is not known whether this was done: repeat it with the same key, or look \
-                     for the request id in the ref's log",
-                    &error,
-                )
-                .with("request_id", id)
-            }
+            RefError::FateUnknown { request_id, .. } => Self::hidden(
+                StatusCode::SERVICE_UNAVAILABLE,
+                FATE_UNKNOWN,
+                "it is not known whether this was done: repeat it with the same key, or look for \
+                 the request id in the ref's log",
+                error,
+            )
+            .with("request_id", request_id.to_string()),
             RefError::Contended { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "contended", error.to_string())
             }
             RefError::TagMoves { .. } => {
                 Self::new(StatusCode::CONFLICT, "tag_moves", error.to_string())
             }
-            _ => Self::of_kind(error.kind(), &error),
+            _ => Self::of_kind(error.kind(), error),
         }
     }
 }
 
-impl From<RepoError> for Problem {
-    fn from(error: RepoError) -> Self {
+impl From<&RepoError> for Problem {
+    fn from(error: &RepoError) -> Self {
         let said = error.to_string();
         let not_found = |code| Self::not_found(code, said.clone());
         let conflict = |code| Self::new(StatusCode::CONFLICT, code, said.clone());
-        let failed = |code| Self::new(StatusCode::PRECONDITION_FAILED, code, said.clone());
+        let failed = |code, current: Option<String>| {
+            Self::new(StatusCode::PRECONDITION_FAILED, code, said.clone()).with("current", current)
+        };
         match error {
             RepoError::Store(error) => error.into(),
             RepoError::Ref(error) => error.into(),
             RepoError::Name(error) => error.into(),
+            RepoError::Shared(error) => (&**error).into(),
             RepoError::NoBook { .. } => not_found("no_book"),
             RepoError::NoRef { .. } => not_found("no_ref"),
             RepoError::Deleted { .. } => not_found("ref_deleted"),
@@ -254,17 +277,13 @@ impl From<RepoError> for Problem {
             RepoError::NoLogEntry { .. } => not_found("no_log_entry"),
             RepoError::TooFarBack { .. } => not_found("too_far_back"),
             RepoError::NoPath { .. } => not_found("no_path"),
-            RepoError::RefExists { commit, .. } => {
-                failed("ref_exists").with("current", commit.to_string())
-            }
+            RepoError::RefExists { commit, .. } => failed("ref_exists", Some(commit.to_string())),
             RepoError::RefMoved { current, .. } => {
-                failed("ref_moved").with("current", current.map(|id| id.to_string()))
+                failed("ref_moved", current.map(|id| id.to_string()))
             }
-            RepoError::Exists { current, .. } => {
-                failed("exists").with("current", current.map(|id| id.to_string()))
-            }
+            RepoError::Exists { current, .. } => failed("exists", current.map(|id| id.to_string())),
             RepoError::NotAsExpected { current, .. } => {
-                failed("not_as_expected").with("current", current.map(|id| id.to_string()))
+                failed("not_as_expected", current.map(|id| id.to_string()))
             }
             RepoError::PreconditionRequired { current, .. } => {
                 Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", said)
@@ -275,23 +294,17 @@ impl From<RepoError> for Problem {
             }
             RepoError::WrongRef { .. } => conflict("wrong_ref"),
             RepoError::NotAFolder { .. } => conflict("not_a_folder"),
-            RepoError::IsAFolder { .. } => conflict("is_a_folder"),
-            RepoError::RemoveFolder { .. } => conflict("is_a_folder"),
+            RepoError::IsAFolder { .. } | RepoError::RemoveFolder { .. } => conflict("is_a_folder"),
             RepoError::MoveIntoItself { .. } => conflict("move_into_itself"),
             RepoError::Ambiguous { .. } => Self::bad_request("ambiguous", said),
             RepoError::Pattern { .. } => Self::bad_request("bad_pattern", said),
-            RepoError::Tree { .. } => Self::bad_request("bad_tree", explained(&error)),
+            RepoError::Tree { .. } => Self::bad_request("bad_tree", chain(error)),
             RepoError::BadTree { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_tree", said)
             }
-            _ => Self::of_kind(error.kind(), &error),
+            _ => Self::of_kind(error.kind(), error),
         }
     }
-}
-
-/// An error with what is below it, as one sentence.
-fn explained(error: &(dyn Error + 'static)) -> String {
-    chain(error)
 }
 
 /// An error and its sources, each said once.

@@ -256,7 +256,8 @@ impl Place {
     async fn branch(&self) -> Result<(), Failure> {
         let repo = self.open().await?;
         let commit = repo.resolve_id(&Revision::head(book()?, RefName::main())).await?;
-        repo.create_ref(&book()?, &RefName::parse("users/ada")?, commit, "").await?;
+        repo.create_ref(&repo.ref_request(&book()?, &RefName::parse("users/ada")?, ""), commit)
+            .await?;
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! `cas branch`
 
-use cas_core::name::{BookId, Revision};
+use cas_core::name::{BookId, RefName, Revision};
+use cas_core::refs::{Expectation, LogEntry};
+use cas_core::repo::{RepoError, Repository};
 use clap::{Args, Subcommand};
 
 use super::view::{EntryView, RefView, write_entry, write_refs};
@@ -72,16 +74,15 @@ impl Branch {
                         "{name} is a tag: `cas tag create` makes one"
                     )));
                 }
-                let from = from.unwrap_or_else(|| {
-                    Revision::head(book.clone(), cas_core::name::RefName::main())
-                });
+                let from = from.unwrap_or_else(|| Revision::head(book.clone(), RefName::main()));
                 if from.book != book {
                     return Err(CommandError::Usage(format!(
                         "{from} is of another book than {book}@{name}"
                     )));
                 }
                 let commit = repo.resolve_id(&from).await?;
-                repo.create_ref(&book, &name, commit, &format!("from {from}")).await?
+                let request = repo.ref_request(&book, &name, &format!("from {from}"));
+                repo.create_ref(&request, commit).await?
             }
             Action::Delete { name: RefArg { book, name } } => {
                 if name.is_tag() {
@@ -89,12 +90,27 @@ impl Branch {
                         "{name} is a tag: `cas tag delete` deletes one"
                     )));
                 }
-                repo.delete_ref(&book, &name).await?
+                delete(repo, &book, &name).await?
             }
             Action::Restore { name: RefArg { book, name } } => {
-                repo.restore_branch(&book, &name).await?
+                let message = format!("restore {book}@{name}");
+                repo.restore_branch(&repo.ref_request(&book, &name, &message)).await?
             }
         };
         output.answer(&EntryView::new(&entry), |out| write_entry(out, &entry))
     }
+}
+
+/// Deletes a ref that must be there.
+pub(super) async fn delete(
+    repo: &Repository,
+    book: &BookId,
+    name: &RefName,
+) -> Result<LogEntry, CommandError> {
+    let request = repo.ref_request(book, name, &format!("delete {book}@{name}"));
+    let deleted = repo.delete_ref(&request, Expectation::Any).await?;
+    if !deleted.existed {
+        return Err(RepoError::Deleted { book: book.clone(), name: name.clone() }.into());
+    }
+    Ok(deleted.entry)
 }

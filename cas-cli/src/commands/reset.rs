@@ -1,6 +1,7 @@
 //! `cas reset`
 
 use cas_core::name::Revision;
+use cas_core::refs::Expectation;
 use clap::Args;
 
 use super::view::{EntryView, write_entry};
@@ -36,8 +37,9 @@ impl Reset {
             )));
         }
         let version = context.repo.resolve(&self.revision).await?;
-        let message = format!("reset to {}", self.revision);
-        let entry = context.repo.reset_branch(&book, &name, version.id, &message).await?;
+        let repo = &context.repo;
+        let request = repo.ref_request(&book, &name, &format!("reset to {}", self.revision));
+        let entry = repo.reset_branch(&request, Expectation::Any, version.id).await?;
         context.output.answer(&EntryView::new(&entry), |out| write_entry(out, &entry))
     }
 }

@@ -3,6 +3,7 @@
 use cas_core::name::{BookId, Revision};
 use clap::{Args, Subcommand};
 
+use super::branch::delete;
 use super::view::{EntryView, RefView, write_entry, write_refs};
 use crate::args::TagArg;
 use crate::context::Context;
@@ -63,9 +64,10 @@ impl Tag {
                     )));
                 }
                 let version = repo.resolve(&revision).await?;
-                repo.create_ref(&book, &name, version.id, &format!("from {revision}")).await?
+                let request = repo.ref_request(&book, &name, &format!("from {revision}"));
+                repo.create_ref(&request, version.id).await?
             }
-            Action::Delete { name: TagArg { book, name } } => repo.delete_ref(&book, &name).await?,
+            Action::Delete { name: TagArg { book, name } } => delete(repo, &book, &name).await?,
         };
         output.answer(&EntryView::new(&entry), |out| write_entry(out, &entry))
     }

@@ -79,6 +79,8 @@ operations! {
     put = "put";
     /// Files were removed.
     remove = "remove";
+    /// Files were changed in several ways at once.
+    edit = "edit";
     /// A file or folder was moved.
     rename = "move";
     /// A ref was created.

@@ -38,7 +38,7 @@ const FAILURES: u32 = 3;
 ///
 /// The search comes before the expectation is looked at: also an expectation that holds may hold
 /// again, after somebody undid what the earlier try did.
-const REPLAY_ENTRIES: u64 = 64;
+pub(crate) const REPLAY_ENTRIES: u64 = 64;
 
 /// How many entries are read at once.
 const READS: usize = 16;
@@ -227,7 +227,7 @@ impl Refs for RefLog {
         let mut pending = None;
         for attempt in 0..ATTEMPTS {
             if let Some(found) =
-                head.as_ref().filter(|head| head.entry.request_id == update.request_id)
+                head.as_ref().filter(|head| head.entry.made_by(&update.request_id).is_some())
             {
                 return Ok(UpdateOutcome::Moved(found.clone()));
             }
@@ -299,7 +299,7 @@ impl RefLog {
         request: &RequestId,
     ) -> Result<Option<LogEntry>, RefError> {
         let mut newest = known;
-        while newest.entry.request_id != *request
+        while newest.entry.made_by(request).is_none()
             && let Some(next) =
                 self.entry(&newest.entry.book, &newest.entry.name, newest.entry.seq + 1).await?
         {
@@ -322,7 +322,7 @@ pub(crate) async fn earlier_try(
     if request.is_fresh() {
         return Ok(None);
     }
-    if head.entry.request_id == *request {
+    if head.entry.made_by(request).is_some() {
         return Ok(Some(head.clone()));
     }
     let oldest = seq.saturating_sub(REPLAY_ENTRIES).max(1);
@@ -330,7 +330,7 @@ pub(crate) async fn earlier_try(
         .map(|seq| refs.entry(book, name, seq))
         .buffered(READS);
     let mut found = std::pin::pin!(entries.try_filter_map(|entry| async move {
-        Ok(entry.filter(|entry| entry.entry.request_id == *request))
+        Ok(entry.filter(|entry| entry.entry.made_by(request).is_some()))
     }));
     found.try_next().await
 }

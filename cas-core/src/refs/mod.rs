@@ -4,18 +4,21 @@
 //! when, from where and to where.
 
 mod entry;
+mod group;
 mod known;
 mod log;
 mod update;
 mod verify;
 
 pub use entry::{LogEntry, RefEntry};
+pub use group::{GROUP_REQUESTS, Request};
 pub use log::RefLog;
 pub use update::{Expectation, RefUpdate, UpdateOutcome};
 pub use verify::{LogFault, LogReport, verify_log};
 
 pub(crate) use entry::subject_of;
-pub(crate) use log::earlier_try;
+pub(crate) use group::group_metadata;
+pub(crate) use log::{REPLAY_ENTRIES, earlier_try};
 
 use crate::error::ErrorKind;
 use crate::name::{BookId, NameError, RefName, RequestId};

@@ -5,7 +5,7 @@ use globset::GlobBuilder;
 use super::{RepoError, Repository, for_each};
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId};
 use crate::object::Metadata;
-use crate::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome};
+use crate::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, earlier_try};
 
 /// A book that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +31,26 @@ pub struct RefSummary {
     pub head: LogEntry,
 }
 
-/// A ref about to be moved.
-struct Move<'a> {
-    book: &'a BookId,
-    name: &'a RefName,
-    expect: Expectation,
-    target: Option<CommitId>,
-    operation: Operation,
-    message: String,
-    request_id: RequestId,
+/// Which ref is to be changed, and why.
+#[derive(Debug, Clone)]
+pub struct RefRequest {
+    /// The book.
+    pub book: BookId,
+    /// The ref.
+    pub name: RefName,
+    /// Why.
+    pub message: String,
+    /// Names this wish: repeating it with the same id never does it twice.
+    pub request_id: RequestId,
+}
+
+/// What became of the wish to delete a ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The newest entry: the deletion.
+    pub entry: LogEntry,
+    /// Whether the ref was there; it is not if it had been deleted before.
+    pub existed: bool,
 }
 
 impl Repository {
@@ -69,6 +80,25 @@ impl Repository {
         book: &BookId,
         pattern: Option<&str>,
     ) -> Result<Vec<RefSummary>, RepoError> {
+        let names = self.names(book, pattern).await?;
+        self.live_refs(book, names).await
+    }
+
+    /// The names of the refs that a book ever had, in order; with a pattern, those that it matches.
+    /// The book must exist.
+    pub async fn ref_names(
+        &self,
+        book: &BookId,
+        pattern: Option<&str>,
+    ) -> Result<Vec<RefName>, RepoError> {
+        let names = self.names(book, pattern).await?;
+        if names.is_empty() && self.store.refs().names(book).await?.is_empty() {
+            return Err(RepoError::NoBook { book: book.clone() });
+        }
+        Ok(names)
+    }
+
+    async fn names(&self, book: &BookId, pattern: Option<&str>) -> Result<Vec<RefName>, RepoError> {
         let mut names = self.store.refs().names(book).await?;
         if let Some(pattern) = pattern {
             let bad = |error: globset::Error| RepoError::Pattern {
@@ -82,6 +112,15 @@ impl Repository {
                 .compile_matcher();
             names.retain(|name| glob.is_match(name.as_str()));
         }
+        Ok(names)
+    }
+
+    /// Those refs of a book with these names that are not deleted.
+    pub async fn live_refs(
+        &self,
+        book: &BookId,
+        names: Vec<RefName>,
+    ) -> Result<Vec<RefSummary>, RepoError> {
         let (store, book) = (self.store.clone(), book.clone());
         let found = for_each(names, self.jobs, move |name| {
             let (store, book) = (store.clone(), book.clone());
@@ -96,6 +135,12 @@ impl Repository {
             }
         });
         Ok(found.await?.into_iter().flatten().collect())
+    }
+
+    /// One ref, which must be there.
+    pub async fn find_ref(&self, book: &BookId, name: &RefName) -> Result<RefSummary, RepoError> {
+        let (head, commit) = self.live(book, name).await?;
+        Ok(RefSummary { name: name.clone(), commit, head })
     }
 
     /// The branches of a book, which must exist.
@@ -128,24 +173,20 @@ impl Repository {
         Ok(refs)
     }
 
+    /// A wish to change a ref that nobody had before.
+    pub fn ref_request(&self, book: &BookId, name: &RefName, message: &str) -> RefRequest {
+        let (book, name) = (book.clone(), name.clone());
+        RefRequest { book, name, message: message.to_owned(), request_id: self.env.request_id() }
+    }
+
     /// Creates a branch or tag that points at `commit`. Copies nothing: one log entry.
     pub async fn create_ref(
         &self,
-        book: &BookId,
-        name: &RefName,
+        request: &RefRequest,
         commit: CommitId,
-        message: &str,
     ) -> Result<LogEntry, RepoError> {
-        let change = Move {
-            book,
-            name,
-            expect: Expectation::Absent,
-            target: Some(commit),
-            operation: Operation::create(),
-            message: message.to_owned(),
-            request_id: self.env.request_id(),
-        };
-        match self.move_ref(change).await {
+        let create = Operation::create();
+        match self.move_ref(request, Expectation::Absent, Some(commit), create).await {
             Err(RepoError::RefMoved { book, name, current: Some(commit) }) => {
                 Err(RepoError::RefExists { book, name, commit })
             }
@@ -158,31 +199,47 @@ impl Repository {
         }
     }
 
-    /// Deletes a ref: one more log entry; its history stays.
-    pub async fn delete_ref(&self, book: &BookId, name: &RefName) -> Result<LogEntry, RepoError> {
-        let (_, commit) = self.live(book, name).await?;
-        self.move_ref(Move {
-            book,
-            name,
-            expect: Expectation::Is(commit),
-            target: None,
-            operation: Operation::delete(),
-            message: format!("delete {book}@{name}"),
-            request_id: self.env.request_id(),
-        })
-        .await
+    /// Deletes a ref that is as expected: one more log entry; its history stays. One that is
+    /// deleted already is as wanted, whatever was expected of it.
+    pub async fn delete_ref(
+        &self,
+        request: &RefRequest,
+        expect: Expectation,
+    ) -> Result<Deletion, RepoError> {
+        let RefRequest { book, name, .. } = request;
+        let Some(head) = self.store.refs().head(book, name).await? else {
+            return Err(self.no_ref(book, name).await?);
+        };
+        let delete = Operation::delete();
+        if let Some(entry) =
+            self.earlier(request, &head, &delete, |target| target.is_none()).await?
+        {
+            return Ok(Deletion { entry, existed: true });
+        }
+        let Some(commit) = head.entry.target else {
+            return Ok(Deletion { entry: head, existed: false });
+        };
+        let expect = match expect {
+            Expectation::Any => Expectation::Is(commit),
+            said => said,
+        };
+        let entry = self.move_ref(request, expect, None, delete).await?;
+        Ok(Deletion { entry, existed: true })
     }
 
     /// Brings a deleted branch back to where it pointed last.
-    pub async fn restore_branch(
-        &self,
-        book: &BookId,
-        name: &RefName,
-    ) -> Result<LogEntry, RepoError> {
+    pub async fn restore_branch(&self, request: &RefRequest) -> Result<LogEntry, RepoError> {
+        let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
         let Some(head) = self.store.refs().head(book, name).await? else {
             return Err(self.no_ref(book, name).await?);
         };
+        let restore = Operation::restore();
+        if let Some(entry) =
+            self.earlier(request, &head, &restore, |target| target.is_some()).await?
+        {
+            return Ok(entry);
+        }
         if let Some(commit) = head.entry.target {
             return Err(RepoError::RefExists { book: book.clone(), name: name.clone(), commit });
         }
@@ -191,41 +248,37 @@ impl Repository {
         let Some(target) = before.and_then(|entry| entry.entry.target) else {
             return Err(RepoError::Deleted { book: book.clone(), name: name.clone() });
         };
-        self.move_ref(Move {
-            book,
-            name,
-            expect: Expectation::Absent,
-            target: Some(target),
-            operation: Operation::restore(),
-            message: format!("restore {book}@{name}"),
-            request_id: self.env.request_id(),
-        })
-        .await
+        self.move_ref(request, Expectation::Absent, Some(target), restore).await
     }
 
-    /// Points a branch at `commit`, wherever that is: one more log entry.
+    /// Points a branch that is there and as expected at `commit`: one more log entry, unless it
+    /// points there already.
     pub async fn reset_branch(
         &self,
-        book: &BookId,
-        name: &RefName,
+        request: &RefRequest,
+        expect: Expectation,
         commit: CommitId,
-        message: &str,
     ) -> Result<LogEntry, RepoError> {
+        let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
         let (head, current) = self.live(book, name).await?;
+        let reset = Operation::reset();
+        let same = |target: Option<CommitId>| target == Some(commit);
+        if let Some(entry) = self.earlier(request, &head, &reset, same).await? {
+            return Ok(entry);
+        }
+        let expect = match expect {
+            Expectation::Any => Expectation::Is(current),
+            said => said,
+        };
+        if !expect.holds(Some(&head)) {
+            let (book, name) = (book.clone(), name.clone());
+            return Err(RepoError::RefMoved { book, name, current: Some(current) });
+        }
         if current == commit {
             return Ok(head);
         }
-        self.move_ref(Move {
-            book,
-            name,
-            expect: Expectation::Is(current),
-            target: Some(commit),
-            operation: Operation::reset(),
-            message: message.to_owned(),
-            request_id: self.env.request_id(),
-        })
-        .await
+        self.move_ref(request, expect, Some(commit), reset).await
     }
 
     /// The log of a ref, newest first, at most `limit` entries.
@@ -240,41 +293,61 @@ impl Repository {
         };
         let newest = head.entry.seq;
         let oldest = newest.saturating_sub(limit as u64);
-        let older: Vec<u64> = (oldest + 1..newest).rev().collect();
-        let (store, key) = (self.store.clone(), (book.clone(), name.clone()));
-        let rest = for_each(older, self.jobs, move |seq| {
-            let (store, (book, name)) = (store.clone(), key.clone());
-            async move {
-                match store.refs().entry(&book, &name, seq).await? {
-                    Some(entry) => Ok::<_, RepoError>(entry),
-                    None => Err(RefError::gap(&book, &name, seq).into()),
-                }
-            }
-        });
+        let rest = self.entries(book, name, (oldest + 1..newest).rev().collect());
         let mut entries = if limit == 0 { Vec::new() } else { vec![head] };
         entries.extend(rest.await?);
         Ok(entries)
     }
 
-    async fn move_ref(&self, change: Move<'_>) -> Result<LogEntry, RepoError> {
-        let Move { book, name, expect, target, operation, message, request_id } = change;
+    pub(super) async fn move_ref(
+        &self,
+        request: &RefRequest,
+        expect: Expectation,
+        target: Option<CommitId>,
+        operation: Operation,
+    ) -> Result<LogEntry, RepoError> {
+        let RefRequest { book, name, message, request_id } = request;
         let update = RefUpdate {
             book: book.clone(),
             name: name.clone(),
             expect,
             target,
             actor: self.actor.clone(),
-            operation,
-            message: crate::refs::subject_of(&message),
-            request_id,
+            operation: operation.clone(),
+            message: crate::refs::subject_of(message),
+            request_id: request_id.clone(),
             metadata: Metadata::new(),
         };
         match self.store.refs().update(&update).await? {
-            UpdateOutcome::Moved(entry) => Ok(entry),
+            // By this request or by an earlier try of it, if it was one for the same thing.
+            UpdateOutcome::Moved(entry)
+                if entry.entry.target == target && entry.entry.operation == operation =>
+            {
+                Ok(entry)
+            }
+            UpdateOutcome::Moved(entry) => Err(RepoError::request_used(&entry, request_id)),
             UpdateOutcome::Refused(head) => {
                 let current = head.and_then(|head| head.entry.target);
                 Err(RepoError::RefMoved { book: book.clone(), name: name.clone(), current })
             }
+        }
+    }
+
+    /// The entry that an earlier try of `request` made; an error if it was for something else.
+    async fn earlier(
+        &self,
+        request: &RefRequest,
+        head: &LogEntry,
+        operation: &Operation,
+        is_wanted: impl Fn(Option<CommitId>) -> bool,
+    ) -> Result<Option<LogEntry>, RepoError> {
+        match earlier_try(self.store.refs(), head, &request.request_id).await? {
+            Some(found)
+                if found.entry.operation != *operation || !is_wanted(found.entry.target) =>
+            {
+                Err(RepoError::request_used(&found, &request.request_id))
+            }
+            found => Ok(found),
         }
     }
 }

@@ -3,18 +3,17 @@
 //! If the branch moved meanwhile, the edits are applied again on its new head as long as their
 //! preconditions hold there, so that writers of different files never disturb each other; when
 //! they do not hold, the answer tells what is there now.
+//!
+//! This file says what an edit is and does to a tree; how a branch gets it is in `group.rs`.
 
 use super::editor::TreeEditor;
-use super::version::Made;
-use super::{Content, NewVersion, RepoError, Repository, VersionRequest};
-use crate::error::ErrorKind;
-use crate::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, TreeId};
+use super::group::{Wish, is_about_the_request};
+use super::replay::Replay;
+use super::{Content, RepoError, Repository, VersionRequest};
+use crate::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, RequestId, TreeId};
 use crate::object::{Entry, EntryKind, check_symlink};
-use crate::refs::{LogEntry, RefError, earlier_try};
+use crate::refs::LogEntry;
 use crate::store::{Session, StoreError};
-
-/// How often edits are applied again on a branch that keeps moving.
-const ATTEMPTS: u32 = 1_000;
 
 /// One edit of one path.
 #[derive(Debug)]
@@ -113,100 +112,49 @@ impl Repository {
         operation: Operation,
         edits: &[PathEdit],
     ) -> Result<EditReport, RepoError> {
-        Self::check_branch(&request.book, &request.branch)?;
-        let edited = self.edit_anew(request, operation, edits).await;
-        let may_be_done = match &edited {
-            Ok(report) => !report.changed,
-            Err(RepoError::RequestUsed { .. }) => false,
-            Err(error) => matches!(
-                error.kind(),
-                ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Invalid
-            ),
-        };
-        // Done already, the same edits find nothing to do, or their preconditions broken by
-        // themselves.
-        if may_be_done
-            && let Some(head) = self.store.refs().head(&request.book, &request.branch).await?
-            && let Some(entry) = earlier_try(self.store.refs(), &head, &request.request_id).await?
-        {
-            return self.report_again(&entry, edits).await;
-        }
-        edited
+        let wish = Wish { request, operation: &operation, actor: &self.actor, edits };
+        let mut reports = self.edit_together(&[wish], &mut Replay::default()).await?;
+        let none = || Err(RepoError::Internal("an edit was not answered".to_owned()));
+        reports.pop().unwrap_or_else(none)
     }
 
-    /// Applies `edits` as if for the first time.
-    async fn edit_anew(
-        &self,
-        request: &VersionRequest,
-        operation: Operation,
-        edits: &[PathEdit],
-    ) -> Result<EditReport, RepoError> {
-        let session = self.store.session().await?;
-        let mut contents_put = false;
-        for attempt in 0..ATTEMPTS {
-            let (_, parent, commit) = self.branch_head(&request.book, &request.branch).await?;
-            let (editor, results) = self.apply_all(commit.tree, edits).await?;
-            // Contents first: a tree never names what is not there.
-            let changed = |result: &EditResult| result.outcome != EditOutcome::Unchanged;
-            if !contents_put && results.iter().any(changed) {
-                put_contents(&session, edits).await?;
-                contents_put = true;
-            }
-            let tree = editor.write(Some(&session)).await?;
-            if tree == commit.tree {
-                return Ok(EditReport { commit: parent, tree, changed: false, results });
-            }
-            let new =
-                NewVersion { request, operation: operation.clone(), parent: Some(parent), tree };
-            match self.make_version(&session, new).await? {
-                Made::Done(commit) => {
-                    return Ok(EditReport { commit, tree, changed: true, results });
-                }
-                Made::Earlier(entry) => return self.report_again(&entry, edits).await,
-                Made::Lost(_) => tokio::time::sleep(self.env.backoff(attempt)).await,
-            }
-        }
-        let (book, name) = (request.book.clone(), request.branch.clone());
-        Err(RefError::Contended { book, name, attempts: ATTEMPTS }.into())
-    }
-
-    /// The report of edits that made `entry`: applied again to the version before it, they give
-    /// the same results and the same tree. If they do not, they are not what made it.
-    async fn report_again(
+    /// The report of edits that `entry` was made by: applied again to the version before, they
+    /// give the same results and the same tree. If they do not, they are not what made it.
+    pub(super) async fn report_again(
         &self,
         entry: &LogEntry,
+        request: &RequestId,
         edits: &[PathEdit],
     ) -> Result<EditReport, RepoError> {
-        let other = || RepoError::request_used(entry);
-        let id = entry.entry.target.ok_or_else(other)?;
+        let other = || RepoError::request_used(entry, request);
+        let id = entry.entry.made_by(request).and_then(|made| made.commit).ok_or_else(other)?;
         let commit = self.store.get_commit(&id).await?;
         let [parent] = commit.parents[..] else {
             return Err(other());
         };
         let before = self.store.get_commit(&parent).await?;
-        let applied = self.apply_all(before.tree, edits).await;
-        let (editor, results) = applied.map_err(|error| match error.kind() {
-            ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Invalid => other(),
-            _ => error,
-        })?;
+        let mut editor = TreeEditor::new(&self.store, before.tree).await?;
+        let results = self
+            .apply_all(&mut editor, edits)
+            .await
+            .map_err(|error| if is_about_the_request(&error) { other() } else { error })?;
         if editor.write(None).await? != commit.tree {
             return Err(other());
         }
         Ok(EditReport { commit: id, tree: commit.tree, changed: true, results })
     }
 
-    /// Applies `edits` to a tree; nothing is written yet.
-    async fn apply_all(
+    /// Applies `edits` to a tree, in order; nothing is written yet.
+    pub(super) async fn apply_all(
         &self,
-        tree: TreeId,
+        editor: &mut TreeEditor<'_>,
         edits: &[PathEdit],
-    ) -> Result<(TreeEditor<'_>, Vec<EditResult>), RepoError> {
-        let mut editor = TreeEditor::new(&self.store, tree).await?;
+    ) -> Result<Vec<EditResult>, RepoError> {
         let mut results = Vec::with_capacity(edits.len());
         for edit in edits {
-            results.push(self.apply(&mut editor, edit).await?);
+            results.push(self.apply(editor, edit).await?);
         }
-        Ok((editor, results))
+        Ok(results)
     }
 
     async fn apply(
@@ -325,7 +273,7 @@ impl Repository {
 }
 
 /// Puts the contents of all edits into the session.
-async fn put_contents(session: &Session, edits: &[PathEdit]) -> Result<(), StoreError> {
+pub(super) async fn put_contents(session: &Session, edits: &[PathEdit]) -> Result<(), StoreError> {
     for edit in edits {
         let Edit::Put(content) = &edit.edit else {
             continue;

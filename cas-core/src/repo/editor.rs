@@ -1,22 +1,23 @@
 //! A tree being edited: only the directories on edited paths are loaded and written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::RepoError;
 use crate::name::{BookPath, TreeId};
 use crate::object::{Entry, Tree, TreeBuilder};
 use crate::store::{Session, Store, StoreError};
 
-/// A tree with changes that are not written yet.
-#[derive(Debug)]
+/// A tree with changes that are not written yet. A clone shares what neither changes.
+#[derive(Debug, Clone)]
 pub(super) struct TreeEditor<'a> {
     store: &'a Store,
     root: TreeId,
     /// The directories loaded so far, by path.
-    folders: BTreeMap<BookPath, Folder>,
+    folders: BTreeMap<BookPath, Arc<Folder>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Folder {
     entries: TreeBuilder,
     changed: bool,
@@ -50,7 +51,7 @@ impl<'a> TreeEditor<'a> {
         self.make(&parent).await?;
         entry.name = name;
         self.touch(&parent);
-        if let Some(folder) = self.folders.get_mut(&parent) {
+        if let Some(folder) = self.folder(&parent) {
             folder.entries.insert(entry);
         }
         Ok(())
@@ -65,8 +66,7 @@ impl<'a> TreeEditor<'a> {
             return Ok(None);
         }
         self.folders.retain(|folder, _| !folder.starts_with(path));
-        let removed =
-            self.folders.get_mut(&parent).and_then(|folder| folder.entries.remove(name.as_str()));
+        let removed = self.folder(&parent).and_then(|folder| folder.entries.remove(name.as_str()));
         if removed.is_some() {
             self.touch(&parent);
         }
@@ -97,7 +97,7 @@ impl<'a> TreeEditor<'a> {
 
     /// Writes every changed directory into `session`, if there is one, the deepest first, leaves
     /// out those that became empty, and returns the new root.
-    pub(super) async fn write(mut self, session: Option<&Session>) -> Result<TreeId, RepoError> {
+    pub(super) async fn write(&mut self, session: Option<&Session>) -> Result<TreeId, RepoError> {
         let mut changed: Vec<_> = self
             .folders
             .iter()
@@ -106,21 +106,27 @@ impl<'a> TreeEditor<'a> {
             .collect();
         changed.sort_by_key(|path| std::cmp::Reverse(path.segments().count()));
         for path in changed {
-            let Some(folder) = self.folders.remove(&path) else {
+            let Some(folder) = self.folder(&path) else {
                 continue;
             };
+            folder.changed = false;
             let tree = folder
                 .entries
+                .clone()
                 .build()
                 .map_err(|source| RepoError::Tree { path: path.clone(), source })?;
-            let parent = path.parent().and_then(|parent| self.folders.get_mut(&parent));
-            match (parent, path.name()) {
+            match (path.parent(), path.name()) {
                 (Some(parent), Some(name)) if tree.is_empty() => {
-                    parent.entries.remove(name.as_str());
+                    self.folders.remove(&path);
+                    if let Some(parent) = self.folder(&parent) {
+                        parent.entries.remove(name.as_str());
+                    }
                 }
                 (Some(parent), Some(name)) => {
                     let id = put(session, &tree).await?;
-                    parent.entries.insert(Entry::tree(name, id, &tree));
+                    if let Some(parent) = self.folder(&parent) {
+                        parent.entries.insert(Entry::tree(name, id, &tree));
+                    }
                 }
                 _ => self.root = put(session, &tree).await?,
             }
@@ -157,7 +163,7 @@ impl<'a> TreeEditor<'a> {
             match entry.map(|entry| entry.tree_id()) {
                 _ if self.folders.contains_key(&below) => {}
                 None => {
-                    self.folders.insert(below.clone(), Folder::default());
+                    self.folders.insert(below.clone(), Arc::default());
                 }
                 Some(Some(id)) => self.load(below.clone(), id).await?,
                 Some(None) => return Err(RepoError::NotAFolder { path: below }),
@@ -171,7 +177,7 @@ impl<'a> TreeEditor<'a> {
     fn touch(&mut self, path: &BookPath) {
         let mut at = Some(path.clone());
         while let Some(path) = at {
-            if let Some(folder) = self.folders.get_mut(&path) {
+            if let Some(folder) = self.folder(&path) {
                 folder.changed = true;
             }
             at = path.parent();
@@ -180,8 +186,14 @@ impl<'a> TreeEditor<'a> {
 
     async fn load(&mut self, path: BookPath, id: TreeId) -> Result<(), RepoError> {
         let tree: Tree = self.store.get_tree(&id).await?;
-        self.folders.insert(path, Folder { entries: TreeBuilder::from(&tree), changed: false });
+        let folder = Folder { entries: TreeBuilder::from(&tree), changed: false };
+        self.folders.insert(path, Arc::new(folder));
         Ok(())
+    }
+
+    /// A loaded directory, to be changed.
+    fn folder(&mut self, path: &BookPath) -> Option<&mut Folder> {
+        self.folders.get_mut(path).map(Arc::make_mut)
     }
 }
 

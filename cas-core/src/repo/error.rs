@@ -1,5 +1,7 @@
 //! Why an operation could not be done.
 
+use std::sync::Arc;
+
 use crate::error::ErrorKind;
 use crate::name::{
     BlobId, BookId, BookPath, CommitId, Hash, HashPrefix, NameError, RefName, RequestId, Revision,
@@ -210,6 +212,9 @@ pub enum RepoError {
         /// Why.
         reason: String,
     },
+    /// An error that several requests met together.
+    #[error(transparent)]
+    Shared(#[from] Arc<RepoError>),
     /// A task ended abnormally.
     #[error("internal error: {0}")]
     Internal(String),
@@ -217,12 +222,12 @@ pub enum RepoError {
 
 impl RepoError {
     /// The error for a request whose id made `entry`, which is not what it asks for.
-    pub(crate) fn request_used(entry: &LogEntry) -> Self {
+    pub(crate) fn request_used(entry: &LogEntry, request: &RequestId) -> Self {
         Self::RequestUsed {
             book: entry.entry.book.clone(),
             name: entry.entry.name.clone(),
             seq: entry.entry.seq,
-            request_id: entry.entry.request_id.clone(),
+            request_id: request.clone(),
         }
     }
 
@@ -232,6 +237,7 @@ impl RepoError {
             Self::Store(source) => source.kind(),
             Self::Ref(source) => source.kind(),
             Self::Name(source) => source.kind(),
+            Self::Shared(source) => source.kind(),
             Self::NoBook { .. }
             | Self::NoRef { .. }
             | Self::Deleted { .. }

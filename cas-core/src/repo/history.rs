@@ -60,6 +60,23 @@ impl Repository {
         Ok(items)
     }
 
+    /// Whether `commit` is `head` or one that it comes from.
+    pub async fn descends(&self, head: CommitId, commit: CommitId) -> Result<bool, RepoError> {
+        let mut queue = vec![head];
+        let mut seen = BTreeSet::from([head]);
+        while let Some(id) = queue.pop() {
+            if id == commit {
+                return Ok(true);
+            }
+            for parent in self.store.get_commit(&id).await?.parents {
+                if seen.insert(parent) {
+                    queue.push(parent);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// What is at `path` in a commit, as far as it matters for having changed.
     async fn fingerprint(
         &self,

@@ -4,26 +4,33 @@
 //! trees, commit, publish, ref entry; and every write to a branch checks what it believed to be
 //! there, so that no change is lost.
 
+mod book;
 mod branch;
 mod content;
 mod diff;
 mod edit;
 mod editor;
 mod error;
+mod group;
 mod history;
+mod log_page;
 mod parallel;
+mod queue;
 mod read;
+mod replay;
 mod resolve;
 mod version;
 mod walk;
 
-pub use branch::{BookSummary, RefSummary};
-pub use content::Content;
+pub use branch::{BookSummary, Deletion, RefRequest, RefSummary};
+pub use content::{Content, ContentWriter};
 pub use diff::{Change, ChangeStatus, Side};
 pub use edit::{Edit, EditOutcome, EditReport, EditResult, PathEdit, Precondition};
 pub use error::RepoError;
 pub use history::LogItem;
-pub use read::ListItem;
+pub use log_page::{LogFilter, LogPage};
+pub use queue::EditQueue;
+pub use read::{Found, ListItem};
 pub use resolve::{FoundObject, Resolved};
 pub use version::VersionRequest;
 pub use walk::{Leaf, Listing, PathFault, one_line};

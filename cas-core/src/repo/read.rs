@@ -20,7 +20,7 @@ pub struct ListItem {
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Found {
+pub enum Found {
     /// The book's root.
     Root(TreeId),
     /// An entry.
@@ -28,7 +28,8 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    pub(crate) fn tree_id(&self) -> Option<TreeId> {
+    /// The id of the folder, if it is one.
+    pub fn tree_id(&self) -> Option<TreeId> {
         match self {
             Self::Root(id) => Some(*id),
             Self::Entry(entry) => entry.tree_id(),
@@ -38,11 +39,7 @@ impl Found {
 
 impl Repository {
     /// What is at `path` below `root`; `None` if nothing is.
-    pub(crate) async fn find(
-        &self,
-        root: TreeId,
-        path: &BookPath,
-    ) -> Result<Option<Found>, RepoError> {
+    pub async fn find(&self, root: TreeId, path: &BookPath) -> Result<Option<Found>, RepoError> {
         let mut found = Found::Root(root);
         for segment in path.segments() {
             let Some(id) = found.tree_id() else {

@@ -38,6 +38,28 @@ impl Page {
     pub(crate) fn size(&self, app: &App) -> usize {
         self.limit.unwrap_or(100).clamp(1, app.settings().page_limit)
     }
+
+    /// Cuts this page out of things that are ordered by their names: those after the cursor, and
+    /// the cursor of the next page.
+    pub(crate) fn cut<T>(
+        &self,
+        app: &App,
+        mut all: Vec<T>,
+        name: impl Fn(&T) -> &str,
+    ) -> (Vec<T>, Option<String>) {
+        if let Some(cursor) = &self.cursor {
+            all.retain(|item| name(item) > cursor.as_str());
+        }
+        let more = all.len() > self.size(app);
+        all.truncate(self.size(app));
+        let next = all.last().filter(|_| more).map(|item| name(item).to_owned());
+        (all, next)
+    }
+
+    /// The cursor is none that a page before gave.
+    pub(crate) fn bad_cursor() -> Problem {
+        Problem::bad_request("bad_cursor", "the cursor is not the `next` of a page before")
+    }
 }
 
 impl<T, S> FromRequestParts<S> for Path<T>

@@ -1,9 +1,15 @@
 //! The operations, one file for each group, and the router made of them.
 
+mod body;
+mod commits;
 mod content;
 pub(crate) mod extract;
+mod files;
 mod health;
+mod log;
 mod objects;
+mod precondition;
+mod refs;
 mod view;
 
 use axum::Router;
@@ -33,6 +39,8 @@ use crate::request_id::identify;
     components(schemas(ProblemView)),
     tags(
         (name = "objects", description = "Blobs, trees and commits by id"),
+        (name = "refs", description = "Books, branches and tags, with their logs"),
+        (name = "files", description = "Files at a ref, by path"),
         (name = "health", description = "How the server is"),
     )
 )]
@@ -40,7 +48,16 @@ struct Base;
 
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(health::router()).merge(objects::router())
+    let groups = [
+        commits::router(),
+        files::router(),
+        health::router(),
+        log::router(),
+        objects::router(),
+        refs::router(),
+    ];
+    let base = OpenApiRouter::with_openapi(Base::openapi());
+    groups.into_iter().fold(base, OpenApiRouter::merge)
 }
 
 /// All routes of a store being served.

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use cas_core::env::Timestamp;
-use cas_core::name::{CommitId, TreeId};
+use cas_core::name::{BookId, CommitId, TreeId};
 use cas_core::object::{Commit, Entry, Metadata, Tree};
+use cas_core::refs::{LogEntry, Request};
+use cas_core::repo::{EditOutcome, EditReport, EditResult, ListItem, RefSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -104,6 +106,224 @@ impl TreeEntryView {
             id: entry.id.to_string(),
             size: entry.totals.size,
             files: entry.totals.files,
+        }
+    }
+}
+
+/// A book.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Book)]
+pub(crate) struct BookView {
+    /// Its name.
+    book: String,
+    /// The commit that its branch `main` points at; none if there is no such branch.
+    main: Option<String>,
+    /// Who moved `main` last.
+    actor: Option<String>,
+    /// When: RFC 3339.
+    time: Option<String>,
+}
+
+impl BookView {
+    pub(crate) fn new(book: &BookId, main: Option<&LogEntry>) -> Self {
+        let entry = main.map(|head| &head.entry);
+        Self {
+            book: book.to_string(),
+            main: entry.and_then(|entry| entry.target).map(|commit| commit.to_string()),
+            actor: entry.map(|entry| entry.actor.to_string()),
+            time: entry.map(|entry| exact_time(entry.time)),
+        }
+    }
+}
+
+/// A branch or tag that is there.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Ref)]
+pub(crate) struct RefView {
+    /// The book.
+    book: String,
+    /// Its name.
+    r#ref: String,
+    /// The commit that it points at.
+    commit: String,
+    /// The position of the newest entry of its log.
+    seq: u64,
+    /// Who moved it last.
+    actor: String,
+    /// When: RFC 3339.
+    time: String,
+}
+
+impl RefView {
+    pub(crate) fn new(book: &BookId, found: &RefSummary) -> Self {
+        let entry = &found.head.entry;
+        Self {
+            book: book.to_string(),
+            r#ref: found.name.to_string(),
+            commit: found.commit.to_string(),
+            seq: entry.seq,
+            actor: entry.actor.to_string(),
+            time: exact_time(entry.time),
+        }
+    }
+}
+
+/// One movement of a ref.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LogEntry)]
+pub(crate) struct EntryView {
+    /// The book.
+    book: String,
+    /// The ref.
+    r#ref: String,
+    /// Its position in the log, from 1.
+    seq: u64,
+    /// Its id.
+    id: String,
+    /// The id of the entry before it; none for the first.
+    previous: Option<String>,
+    /// The commit that the ref points at since; none if it was deleted.
+    target: Option<String>,
+    /// Who moved it; of several, the last.
+    actor: String,
+    /// When: RFC 3339.
+    time: String,
+    /// By what operation.
+    operation: String,
+    /// Why.
+    message: String,
+    /// By which request; of several, the last.
+    request_id: String,
+    /// Every request that made this movement, in order: one, or several that arrived together.
+    requests: Vec<RequestView>,
+}
+
+/// One request that moved a ref, alone or with others.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LogRequest)]
+struct RequestView {
+    /// Which request.
+    request_id: String,
+    /// Who made it.
+    actor: String,
+    /// By what operation.
+    operation: String,
+    /// The commit that it made; none for a deletion.
+    commit: Option<String>,
+}
+
+impl EntryView {
+    pub(crate) fn new(found: &LogEntry) -> Self {
+        let entry = &found.entry;
+        Self {
+            book: entry.book.to_string(),
+            r#ref: entry.name.to_string(),
+            seq: entry.seq,
+            id: found.id.to_string(),
+            previous: entry.previous.map(|id| id.to_string()),
+            target: entry.target.map(|id| id.to_string()),
+            actor: entry.actor.to_string(),
+            time: exact_time(entry.time),
+            operation: entry.operation.to_string(),
+            message: entry.message.clone(),
+            request_id: entry.request_id.to_string(),
+            requests: entry.requests().iter().map(RequestView::new).collect(),
+        }
+    }
+}
+
+impl RequestView {
+    fn new(request: &Request) -> Self {
+        Self {
+            request_id: request.request_id.to_string(),
+            actor: request.actor.to_string(),
+            operation: request.operation.to_string(),
+            commit: request.commit.map(|commit| commit.to_string()),
+        }
+    }
+}
+
+/// What edits did.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EditReport)]
+pub(crate) struct EditView {
+    /// The commit that the branch points at now.
+    pub(crate) commit: String,
+    /// Its tree.
+    tree: String,
+    /// Whether a commit was made; it is not when nothing changed.
+    changed: bool,
+    /// What happened to each path, in the order of the edits.
+    results: Vec<ResultView>,
+}
+
+/// What happened to one path.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EditResult)]
+pub(crate) struct ResultView {
+    /// The path.
+    path: String,
+    /// `created`, `updated`, `unchanged`, `deleted`, `absent` or `moved`.
+    #[schema(value_type = String)]
+    outcome: EditOutcome,
+    /// Whether something was there before.
+    existed: bool,
+    /// The file's id before; none if nothing or a folder was there.
+    old: Option<String>,
+    /// The file's id after; none if nothing or a folder is there.
+    new: Option<String>,
+    /// Where it is now, if it was moved.
+    to: Option<String>,
+}
+
+impl EditView {
+    pub(crate) fn new(report: &EditReport) -> Self {
+        Self {
+            commit: report.commit.to_string(),
+            tree: report.tree.to_string(),
+            changed: report.changed,
+            results: report.results.iter().map(ResultView::new).collect(),
+        }
+    }
+}
+
+impl ResultView {
+    fn new(result: &EditResult) -> Self {
+        Self {
+            path: result.path.to_string(),
+            outcome: result.outcome,
+            existed: !matches!(result.outcome, EditOutcome::Created | EditOutcome::Absent),
+            old: result.old.map(|id| id.to_string()),
+            new: result.new.map(|id| id.to_string()),
+            to: result.to.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// One line of a listing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ListItem)]
+pub(crate) struct ItemView {
+    /// Its path in the book.
+    path: String,
+    /// `file`, `executable`, `symlink` or `tree`.
+    kind: &'static str,
+    /// The id of the blob or tree.
+    id: String,
+    /// Its size in bytes; for a tree, of everything below it.
+    size: u64,
+    /// How many files there are: 1, or what is below a tree.
+    files: u64,
+}
+
+impl ItemView {
+    pub(crate) fn new(item: &ListItem) -> Self {
+        Self {
+            path: item.path.to_string(),
+            kind: item.kind.as_str(),
+            id: item.id.to_string(),
+            size: item.totals.size,
+            files: item.totals.files,
         }
     }
 }

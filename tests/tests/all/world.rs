@@ -47,7 +47,7 @@ impl World {
         let first = session.put_commit(&commit).await.unwrap();
         session.publish().await.unwrap();
         let main = RefName::main();
-        plain.create_ref(&book(), &main, first, "").await.unwrap();
+        plain.create_ref(&plain.ref_request(&book(), &main, ""), first).await.unwrap();
         Self { memory, plain, first }
     }
 
@@ -105,7 +105,7 @@ pub(crate) async fn script(repo: &Repository, first: CommitId) -> Vec<Step> {
     let name = user();
     let mut steps = Vec::new();
     let step = |operation, request, answer| Step { operation, name: user(), request, answer };
-    let created = repo.create_ref(&book(), &name, first, "fork").await;
+    let created = repo.create_ref(&repo.ref_request(&book(), &name, "fork"), first).await;
     steps.push(step(Operation::create(), None, created.map(Answer::Entry)));
     for n in [1, 2] {
         let request = request(&name, &format!("edit-{n}"));
@@ -114,11 +114,13 @@ pub(crate) async fn script(repo: &Repository, first: CommitId) -> Vec<Step> {
         let edited = edited.map(Answer::Edit);
         steps.push(step(Operation::put(), Some(request), edited));
     }
-    let deleted = repo.delete_ref(&book(), &name).await;
+    let delete = repo.ref_request(&book(), &name, "delete");
+    let deleted = repo.delete_ref(&delete, Expectation::Any).await.map(|deleted| deleted.entry);
     steps.push(step(Operation::delete(), None, deleted.map(Answer::Entry)));
-    let restored = repo.restore_branch(&book(), &name).await;
+    let restored = repo.restore_branch(&repo.ref_request(&book(), &name, "restore")).await;
     steps.push(step(Operation::restore(), None, restored.map(Answer::Entry)));
-    let reset = repo.reset_branch(&book(), &name, first, "again").await;
+    let again = repo.ref_request(&book(), &name, "again");
+    let reset = repo.reset_branch(&again, Expectation::Any, first).await;
     steps.push(step(Operation::reset(), None, reset.map(Answer::Entry)));
     steps
 }
@@ -334,7 +336,7 @@ pub(crate) async fn new_keys(
 pub(crate) async fn fork(repo: &Repository) {
     let first = repo.store().refs().entry(&book(), &RefName::main(), 1).await;
     let first = first.unwrap().unwrap().entry.target.unwrap();
-    repo.create_ref(&book(), &user(), first, "fork").await.unwrap();
+    repo.create_ref(&repo.ref_request(&book(), &user(), "fork"), first).await.unwrap();
 }
 
 pub(crate) fn repository(store: Arc<dyn ObjectStore>, seed: usize, who: &str) -> Repository {

@@ -219,7 +219,7 @@ impl Repository {
                 Some(commit) if self.store.get_commit(&commit).await?.tree == trees.root => {
                     Ok(Some(commit))
                 }
-                _ => Err(RepoError::request_used(&entry).into()),
+                _ => Err(RepoError::request_used(&entry, &request.request_id).into()),
             },
             Made::Lost(current) => {
                 let (book, name) = (request.book.clone(), request.branch.clone());

@@ -107,7 +107,9 @@ async fn a_book_imported_into_a_second_branch_is_put_in_vain_where_branching_cop
     // A branch has it all.
     let repo = place.process();
     let from = repo.resolve_id(&Revision::head(book(), RefName::main())).await.unwrap();
-    repo.create_ref(&book(), &RefName::parse("fourth").unwrap(), from, "").await.unwrap();
+    repo.create_ref(&repo.ref_request(&book(), &RefName::parse("fourth").unwrap(), ""), from)
+        .await
+        .unwrap();
     assert_eq!(place.take(), counts(1, 1, 1));
     import(&place.process(), &path, "fourth", &place.with_index()).await;
     assert_eq!(place.take(), sum([REF, COMMIT]));

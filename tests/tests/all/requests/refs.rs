@@ -1,6 +1,7 @@
 //! What refs cost.
 
 use cas_core::name::{RefName, Revision};
+use cas_core::refs::Expectation;
 
 use super::{BOOK, Place, REF, book, counts, waves};
 
@@ -35,7 +36,7 @@ async fn a_branch_is_created_by_reading_a_ref_and_one_put() {
     let create = async {
         let from = Revision::head(book(), RefName::main());
         let commit = repo.resolve_id(&from).await.unwrap();
-        repo.create_ref(&book(), &name, commit, "").await.unwrap()
+        repo.create_ref(&repo.ref_request(&book(), &name, ""), commit).await.unwrap()
     };
     let (_, waited) = waves(create).await;
     assert_eq!(place.take(), counts(1, 1, 1));
@@ -46,6 +47,8 @@ async fn a_branch_is_created_by_reading_a_ref_and_one_put() {
 async fn a_branch_is_deleted_by_reading_it_and_a_list_and_a_put() {
     let place = Place::new();
     place.imported(BOOK).await;
-    place.process().delete_ref(&book(), &RefName::main()).await.unwrap();
+    let repo = place.process();
+    let delete = repo.ref_request(&book(), &RefName::main(), "");
+    repo.delete_ref(&delete, Expectation::Any).await.unwrap();
     assert_eq!(place.take(), counts(1, 1, 2));
 }

@@ -1,0 +1,183 @@
+//! Edits that arrive together become few ref entries.
+//!
+//! Writing a ref entry costs a sync on a disk and a request to a bucket, and the entries of one ref
+//! can only be written one after the other. So edits of one branch that wait for their turn at the
+//! same time are taken together: each is applied to what the one before it left and becomes a
+//! commit of its own, in its author's name and with its message; all are published at once; and
+//! one entry moves the branch to the last of them and names every request with its actor,
+//! operation and commit (`refs/group.rs`).
+//!
+//! Each is answered for itself: one whose preconditions do not hold is refused without disturbing
+//! the others. Nobody is answered before the branch has moved, because what an edit found may have
+//! been left by another one of the group.
+
+use super::edit::put_contents;
+use super::editor::TreeEditor;
+use super::replay::Replay;
+use super::{
+    Edit, EditOutcome, EditReport, EditResult, PathEdit, RepoError, Repository, VersionRequest,
+};
+use crate::error::ErrorKind;
+use crate::name::{Actor, CommitId, Operation, TreeId};
+use crate::object::{Commit, Metadata};
+use crate::refs::{
+    Expectation, LogEntry, RefError, RefUpdate, Request, UpdateOutcome, group_metadata, subject_of,
+};
+use crate::store::Session;
+
+/// How often edits are applied again on a branch that keeps moving.
+const ATTEMPTS: u32 = 1_000;
+
+/// Edits that are to become one commit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'a> {
+    pub(super) request: &'a VersionRequest,
+    pub(super) operation: &'a Operation,
+    pub(super) actor: &'a Actor,
+    pub(super) edits: &'a [PathEdit],
+}
+
+impl Wish<'_> {
+    /// Whether it may be one of several. Moving a folder looks at trees below it, which are not
+    /// there yet if an edit of the same group made them.
+    pub(super) fn can_be_grouped(edits: &[PathEdit]) -> bool {
+        !edits.iter().any(|edit| matches!(edit.edit, Edit::Move { .. }))
+    }
+}
+
+/// A branch while a group of edits is applied to it.
+struct Chain<'a> {
+    editor: TreeEditor<'a>,
+    commit: CommitId,
+    tree: TreeId,
+    /// The requests that made a commit each.
+    requests: Vec<Request>,
+    answers: Vec<Result<EditReport, RepoError>>,
+}
+
+impl Repository {
+    /// Does `wishes`, all for the same branch, in order, as far as each can be done; the answers
+    /// are in the same order. At most [`GROUP_REQUESTS`](crate::refs::GROUP_REQUESTS) of them.
+    ///
+    /// An error is one of the store: then none was done, or it is not known.
+    pub(super) async fn edit_together(
+        &self,
+        wishes: &[Wish<'_>],
+        replay: &mut Replay,
+    ) -> Result<Vec<Result<EditReport, RepoError>>, RepoError> {
+        let Some(Wish { request: VersionRequest { book, branch, .. }, .. }) = wishes.last() else {
+            return Ok(Vec::new());
+        };
+        Self::check_branch(book, branch)?;
+        let session = self.store.session().await?;
+        let mut contents_put = vec![false; wishes.len()];
+        for attempt in 0..ATTEMPTS {
+            let (head, parent, commit) = self.branch_head(book, branch).await?;
+            let mut chain = Chain {
+                editor: TreeEditor::new(&self.store, commit.tree).await?,
+                commit: parent,
+                tree: commit.tree,
+                requests: Vec::new(),
+                answers: Vec::new(),
+            };
+            for (wish, put) in wishes.iter().zip(&mut contents_put) {
+                let answer = match replay.find(&self.store, &head, &wish.request.request_id).await?
+                {
+                    Some(entry) => {
+                        self.report_again(&entry, &wish.request.request_id, wish.edits).await
+                    }
+                    None => self.extend(&session, &mut chain, wish, put).await,
+                };
+                match answer {
+                    Err(error) if !is_about_the_request(&error) => return Err(error),
+                    answer => chain.answers.push(answer),
+                }
+            }
+            if chain.requests.is_empty() || self.move_along(&session, wishes, &head, &chain).await?
+            {
+                return Ok(chain.answers);
+            }
+            tokio::time::sleep(self.env.backoff(attempt)).await;
+        }
+        Err(RefError::Contended { book: book.clone(), name: branch.clone(), attempts: ATTEMPTS }
+            .into())
+    }
+
+    /// Applies one wish to the end of the chain, if it can be done.
+    async fn extend(
+        &self,
+        session: &Session,
+        chain: &mut Chain<'_>,
+        wish: &Wish<'_>,
+        contents_put: &mut bool,
+    ) -> Result<EditReport, RepoError> {
+        let mut editor = chain.editor.clone();
+        let results = self.apply_all(&mut editor, wish.edits).await?;
+        // Contents first: a tree never names what is not there.
+        let changed = |result: &EditResult| result.outcome != EditOutcome::Unchanged;
+        if !*contents_put && results.iter().any(changed) {
+            put_contents(session, wish.edits).await?;
+            *contents_put = true;
+        }
+        let tree = editor.write(Some(session)).await?;
+        if tree == chain.tree {
+            return Ok(EditReport { commit: chain.commit, tree, changed: false, results });
+        }
+        let commit = Commit {
+            tree,
+            parents: vec![chain.commit],
+            author: wish.actor.clone(),
+            committed_at: self.env.clock.now(),
+            message: wish.request.message.clone(),
+            metadata: Metadata::new(),
+        };
+        let commit = session.put_commit(&commit).await?;
+        chain.requests.push(Request {
+            request_id: wish.request.request_id.clone(),
+            operation: wish.operation.clone(),
+            actor: wish.actor.clone(),
+            commit: Some(commit),
+        });
+        (chain.editor, chain.commit, chain.tree) = (editor, commit, tree);
+        Ok(EditReport { commit, tree, changed: true, results })
+    }
+
+    /// Moves the branch to the end of the chain, if it still is where it was. Says whether it did.
+    async fn move_along(
+        &self,
+        session: &Session,
+        wishes: &[Wish<'_>],
+        head: &LogEntry,
+        chain: &Chain<'_>,
+    ) -> Result<bool, RepoError> {
+        let Some(last) = chain.requests.last() else {
+            return Ok(true);
+        };
+        session.publish().await?;
+        let made_last = wishes.iter().rfind(|wish| wish.request.request_id == last.request_id);
+        let message = made_last.map(|wish| subject_of(&wish.request.message)).unwrap_or_default();
+        let update = RefUpdate {
+            book: head.entry.book.clone(),
+            name: head.entry.name.clone(),
+            expect: Expectation::from_target(head.entry.target),
+            target: last.commit,
+            actor: last.actor.clone(),
+            operation: last.operation.clone(),
+            message,
+            // The wish's own, which knows whether it is fresh.
+            request_id: made_last
+                .map_or_else(|| last.request_id.clone(), |wish| wish.request.request_id.clone()),
+            metadata: group_metadata(&chain.requests)?,
+        };
+        // An entry with another target is an earlier try's, found in the log the next time.
+        Ok(match self.store.refs().update(&update).await? {
+            UpdateOutcome::Moved(entry) => entry.entry.target == last.commit,
+            UpdateOutcome::Refused(_) => false,
+        })
+    }
+}
+
+/// Whether an error says that a request cannot be done, rather than that the store failed.
+pub(super) fn is_about_the_request(error: &RepoError) -> bool {
+    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Invalid)
+}

@@ -6,7 +6,7 @@ mod choice;
 mod commits;
 mod content;
 mod diff;
-mod extract;
+pub(crate) mod extract;
 mod fetch;
 mod files;
 mod health;
@@ -20,7 +20,7 @@ mod upload;
 mod view;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
@@ -30,6 +30,9 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::caller::authenticate;
+use crate::gate::gate;
+use crate::observe::observe;
 use crate::problem::{Problem, ProblemView};
 use crate::request_id::identify;
 
@@ -84,6 +87,11 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(|| async move { json(document) }))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        // The last is the first that a request meets.
+        .layer(DefaultBodyLimit::max(app.settings().body_limit))
+        .layer(from_fn_with_state(app.clone(), authenticate))
+        .layer(from_fn_with_state(app.clone(), gate))
+        .layer(from_fn_with_state(app.clone(), observe))
         .layer(from_fn_with_state(app.clone(), identify))
         .with_state(app)
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::cache::{CachedObjects, RememberedObjects};
 use super::objects::whole_limit;
 use super::{
-    Bucket, BucketObjects, ByteStream, Cache, MemoryCache, Objects, Refs, Session, Spooled,
-    StoreError,
+    Bucket, BucketObjects, ByteStream, Cache, MemoryCache, Objects, Prefetch, Refs, Session,
+    Spooled, StoreError, Want,
 };
 use crate::env::Env;
 use crate::limits;
@@ -109,6 +109,16 @@ impl Store {
         }
         let size = stream.size;
         Ok(Spooled::Memory(stream.collect(size).await?))
+    }
+
+    /// The exact bytes of an object that is held whole.
+    pub async fn get_bytes(&self, kind: Kind, id: &Hash) -> Result<Bytes, StoreError> {
+        self.read(kind, id).await
+    }
+
+    /// Says what will be read soon: see [`Objects::prefetch`].
+    pub async fn prefetch(&self, want: Want) -> Result<Prefetch, StoreError> {
+        self.objects.prefetch(want).await
     }
 
     /// The size in bytes of an object; `None` if absent.

@@ -6,18 +6,21 @@ mod choice;
 mod commits;
 mod content;
 mod diff;
-mod extract;
+pub(crate) mod extract;
+mod fetch;
 mod files;
 mod health;
 mod log;
 mod objects;
 mod precondition;
+mod raw;
 mod refs;
 mod search;
+mod upload;
 mod view;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
@@ -27,6 +30,9 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::caller::authenticate;
+use crate::gate::gate;
+use crate::observe::observe;
 use crate::problem::{Problem, ProblemView};
 use crate::request_id::identify;
 
@@ -40,6 +46,8 @@ use crate::request_id::identify;
     components(schemas(ProblemView)),
     tags(
         (name = "objects", description = "Blobs, trees and commits by id"),
+        (name = "transfer", description = "Many objects at once, in and out"),
+        (name = "raw", description = "Refs as they are stored, for clients that verify them"),
         (name = "refs", description = "Books, branches and tags, with their logs"),
         (name = "files", description = "Files at a ref, by path"),
         (name = "archives", description = "A version, or part of it, as one file"),
@@ -56,12 +64,15 @@ fn routes() -> OpenApiRouter<App> {
         archive::router(),
         commits::router(),
         diff::router(),
+        fetch::router(),
         files::router(),
         health::router(),
         log::router(),
         objects::router(),
+        raw::router(),
         refs::router(),
         search::router(),
+        upload::router(),
     ];
     let base = OpenApiRouter::with_openapi(Base::openapi());
     groups.into_iter().fold(base, OpenApiRouter::merge)
@@ -76,6 +87,11 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(|| async move { json(document) }))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        // The last is the first that a request meets.
+        .layer(DefaultBodyLimit::max(app.settings().body_limit))
+        .layer(from_fn_with_state(app.clone(), authenticate))
+        .layer(from_fn_with_state(app.clone(), gate))
+        .layer(from_fn_with_state(app.clone(), observe))
         .layer(from_fn_with_state(app.clone(), identify))
         .with_state(app)
 }

@@ -93,6 +93,11 @@ impl Cache {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether the object is there, perhaps damaged.
+    pub(super) fn has(&self, kind: Kind, id: &Hash) -> bool {
+        self.inner.path(kind, id).is_file()
+    }
+
     /// The object, if it is there and intact.
     pub(super) fn read(&self, kind: Kind, id: &Hash, limit: u64) -> Option<Bytes> {
         let path = self.inner.path(kind, id);

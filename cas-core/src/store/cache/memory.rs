@@ -15,7 +15,7 @@ use quick_cache::sync::Cache as QuickCache;
 use super::CacheStats;
 use crate::name::{Hash, HashPrefix};
 use crate::object::Kind;
-use crate::store::{ByteStream, ObjectWriter, Objects, StoreError};
+use crate::store::{ByteStream, ObjectWriter, Objects, Prefetch, StoreError, Want};
 
 /// Largest object that is kept, in bytes: pages and trees are, films are not.
 const LARGEST_BYTES: usize = 256 * 1024;
@@ -137,6 +137,10 @@ impl Objects for RememberedObjects {
 
     async fn list(&self, kind: Kind, prefix: &HashPrefix) -> Result<Vec<Hash>, StoreError> {
         self.inner.list(kind, prefix).await
+    }
+
+    async fn prefetch(&self, want: Want) -> Result<Prefetch, StoreError> {
+        self.inner.prefetch(want).await
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

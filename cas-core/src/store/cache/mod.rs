@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{ByteStream, ObjectWriter, Objects, StoreError};
+use super::{ByteStream, ObjectWriter, Objects, Prefetch, StoreError, Want};
 use crate::name::{Hash, HashPrefix};
 use crate::object::Kind;
 
@@ -89,6 +89,19 @@ impl Objects for CachedObjects {
 
     async fn list(&self, kind: Kind, prefix: &HashPrefix) -> Result<Vec<Hash>, StoreError> {
         self.inner.list(kind, prefix).await
+    }
+
+    async fn prefetch(&self, want: Want) -> Result<Prefetch, StoreError> {
+        let want = match want {
+            // Which files the cache has is known when the trees are: the reader then says which it
+            // needs.
+            Want::Tree { tree, have, .. } => Want::Tree { tree, have, contents: false },
+            Want::Blobs(mut blobs) => {
+                blobs.retain(|(id, _)| !self.cache.has(Kind::Blob, id.hash()));
+                Want::Blobs(blobs)
+            }
+        };
+        self.inner.prefetch(want).await
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

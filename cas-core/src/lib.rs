@@ -14,6 +14,7 @@
 //! - [`store`]: where objects are kept, over any object store; verified on every read.
 //! - [`refs`]: the logs of names that point at commits.
 //! - [`repo`]: what users do: resolve, edit, list, compare, branch.
+//! - [`access`]: who may do what: tokens and their scopes.
 //! - [`folder`]: import from and checkout to a folder of the disk.
 //!
 //! This crate parses no arguments, serves no HTTP and prints nothing. Time and randomness come
@@ -24,6 +25,7 @@ compile_error!(
     "cas runs on Unix systems; other systems have no directory handles in this code yet"
 );
 
+pub mod access;
 pub mod env;
 pub mod error;
 pub mod folder;

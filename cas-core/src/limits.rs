@@ -65,6 +65,21 @@ pub const ENTRY_BYTES: usize = 128 * 1024;
 /// Largest format marker, in bytes.
 pub const MARKER_BYTES: usize = 1024;
 
+/// Longest pattern of a scope, in bytes.
+pub const PATTERN_BYTES: usize = 512;
+
+/// Most scopes of one token: what many need at once is better said with patterns.
+pub const SCOPES: usize = 32;
+
+/// Longest note of a token, in bytes.
+pub const NOTE_BYTES: usize = 1024;
+
+/// Largest stored token, in bytes: every field at its limit fits.
+pub const TOKEN_BYTES: usize = 64 * 1024;
+
+/// Largest stored revocation of a token, in bytes.
+pub const REVOCATION_BYTES: usize = 1024;
+
 /// Largest blob, in bytes (1 TiB): below what one S3 or R2 object may hold.
 pub const BLOB_BYTES: u64 = 1 << 40;
 

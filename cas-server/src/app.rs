@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
+use cas_core::access::Tokens;
 use cas_core::env::Env;
 use cas_core::repo::{EditQueue, Repository};
-use cas_core::store::Store;
+use cas_core::store::{Bucket, Store};
+use tokio::sync::Semaphore;
 
+use crate::access::Access;
 use crate::caller::Caller;
+use crate::limits::Limits;
+use crate::metrics::{Collector, Metrics};
+use crate::ready::Ready;
 
 /// What may be configured, with defaults that suit a small machine.
 #[derive(Debug, Clone)]
@@ -19,6 +25,8 @@ pub struct Settings {
     pub body_limit: usize,
     /// Most entries of one page of a list.
     pub page_limit: usize,
+    /// What clients may take of the server.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
@@ -28,6 +36,7 @@ impl Default for Settings {
             blob_limit: 1024 * 1024 * 1024,
             body_limit: 32 * 1024 * 1024,
             page_limit: 1000,
+            limits: Limits::default(),
         }
     }
 }
@@ -44,12 +53,46 @@ struct Inner {
     env: Env,
     settings: Settings,
     edits: EditQueue,
+    access: Access,
+    /// One for each request that is answered at once.
+    places: Arc<Semaphore>,
+    metrics: Metrics,
+    ready: Ready,
 }
 
 impl App {
-    /// Serves `store`.
+    /// Serves `store` to everybody.
     pub fn new(store: Store, env: Env, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { store, env, settings, edits: EditQueue::default() }) }
+        Self::made(store, None, env, settings, Vec::new())
+    }
+
+    /// Serves `store`, which is in `bucket`, to those who show a token of it; to everybody while
+    /// there is none. Numbers of `collectors` are shown among the server's own.
+    pub fn in_bucket(
+        bucket: &Bucket,
+        store: Store,
+        env: Env,
+        settings: Settings,
+        collectors: Vec<Box<dyn Collector>>,
+    ) -> Self {
+        Self::made(store, Some(bucket.clone()), env, settings, collectors)
+    }
+
+    fn made(
+        store: Store,
+        bucket: Option<Bucket>,
+        env: Env,
+        settings: Settings,
+        collectors: Vec<Box<dyn Collector>>,
+    ) -> Self {
+        let tokens = bucket.clone().map(|bucket| Tokens::new(bucket, env.clone()));
+        let access = Access::new(tokens, env.clone(), &settings.limits);
+        let places = Arc::new(Semaphore::new(settings.limits.requests));
+        let metrics = Metrics::new(collectors);
+        let ready = Ready::new(store.clone(), bucket);
+        let edits = EditQueue::default();
+        let inner = Inner { store, env, settings, edits, access, places, metrics, ready };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The store.
@@ -70,6 +113,26 @@ impl App {
     /// The edits that wait for their turn.
     pub(crate) fn edits(&self) -> &EditQueue {
         &self.inner.edits
+    }
+
+    /// Who may do what.
+    pub(crate) fn access(&self) -> &Access {
+        &self.inner.access
+    }
+
+    /// The places for requests that are answered at once.
+    pub(crate) fn places(&self) -> &Arc<Semaphore> {
+        &self.inner.places
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// Whether the store can be reached.
+    pub(crate) async fn ready(&self) -> bool {
+        self.inner.ready.is_ready().await
     }
 
     /// The repository as `caller` sees it: what is written is written in their name.

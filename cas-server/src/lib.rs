@@ -5,22 +5,34 @@
 //!
 //! - [`App`]: what every handler works with: the store, the clock, the settings.
 //! - [`router`]: all routes, as a service that tests can call without a socket.
-//! - `caller`: who is asking, and what they may do.
+//! - `access`, `caller`: who is asking, and what they may do.
+//! - [`Limits`], `gate`, `pace`, `upload`: what a client may take of the server.
+//! - `observe`, `metrics`, `ready`: what is told to whoever runs the server.
 //! - `problem`: errors as RFC 9457 problems, each with a stable code.
 //! - `request_id`: the id of every request, and the keys that make writes repeatable.
-//! - [`serve()`]: connections, until it is told to stop.
+//! - [`Server`]: connections, until it is told to stop.
 //! - `api/`: one file for each group of operations.
 //!
 //! Handlers extract, ask whether the caller may, call `cas-core`, and answer.
 
+mod access;
 #[expect(unused_qualifications, reason = "the macro that describes operations qualifies names")]
 mod api;
 mod app;
 mod caller;
+mod gate;
+mod limits;
+mod metrics;
+mod observe;
+mod pace;
 mod problem;
+mod ready;
 mod request_id;
 mod serve;
+mod upload;
 
 pub use api::{openapi, router};
 pub use app::{App, Settings};
-pub use serve::serve;
+pub use limits::Limits;
+pub use metrics::Collector;
+pub use serve::{Ended, Server, Tls, TlsError, serve};

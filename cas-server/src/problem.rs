@@ -4,10 +4,12 @@
 //! its whole chain and answered without it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cas_core::ErrorKind;
+use cas_core::access::AccessError;
 use cas_core::name::NameError;
 use cas_core::object::DecodeError;
 use cas_core::refs::RefError;
@@ -17,8 +19,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-/// How long a client is asked to wait before it tries again, in seconds.
-const RETRY_AFTER: &str = "1";
+/// How long a client is asked to wait before it tries again, in seconds, where nothing is known.
+const RETRY_AFTER_S: u64 = 1;
 
 /// The code of a write of which it is not known whether it was done.
 pub(crate) const FATE_UNKNOWN: &str = "fate_unknown";
@@ -31,7 +33,13 @@ pub(crate) struct Problem {
     detail: String,
     /// Members of its own: what is there now, what was expected.
     members: Map<String, Value>,
+    /// How long to wait before trying again, in seconds.
+    retry_after_s: u64,
 }
+
+/// Which problem an answer is, for whoever counts them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code(pub(crate) &'static str);
 
 /// What a problem looks like (RFC 9457). Some have more members, named at their operation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,7 +64,8 @@ pub(crate) struct ProblemView {
 impl Problem {
     /// A problem.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), members: Map::new() }
+        let (detail, members) = (detail.into(), Map::new());
+        Self { status, code, detail, members, retry_after_s: RETRY_AFTER_S }
     }
 
     /// The request breaks a rule.
@@ -83,9 +92,11 @@ impl Problem {
         if self.code == FATE_UNKNOWN { self.with("request_id", key) } else { self }
     }
 
-    /// The stable code.
-    pub(crate) const fn code(&self) -> &'static str {
-        self.code
+    /// The same problem, to be tried again after so long.
+    #[must_use]
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self { retry_after_s: whole.max(1), ..self }
     }
 
     /// A problem of the server's own: the chain is logged, the answer says only the code.
@@ -135,7 +146,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, members } = self;
+        let Self { status, code, detail, members, retry_after_s } = self;
         let title = status.canonical_reason().unwrap_or("Error");
         let view = ProblemView {
             r#type: "about:blank",
@@ -153,9 +164,14 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let retry =
             matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-        if retry && !headers.contains_key(header::RETRY_AFTER) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        if retry {
+            headers.insert(header::RETRY_AFTER, retry_after_s.into());
         }
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer realm=\"cas\"");
+            headers.insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        response.extensions_mut().insert(Code(code));
         response
     }
 }
@@ -171,7 +187,7 @@ macro_rules! from_owned {
     )*};
 }
 
-from_owned! { NameError DecodeError StoreError RefError RepoError }
+from_owned! { AccessError NameError DecodeError StoreError RefError RepoError }
 
 impl From<&NameError> for Problem {
     fn from(error: &NameError) -> Self {
@@ -198,6 +214,15 @@ impl From<&StoreError> for Problem {
                 Self::bad_request("wrong_hash", "the bytes do not hash to the id given")
             }
             StoreError::Unwritable { .. } => Self::bad_request("invalid", chain(error)),
+            _ => Self::of_kind(error.kind(), error),
+        }
+    }
+}
+
+impl From<&AccessError> for Problem {
+    fn from(error: &AccessError) -> Self {
+        match error {
+            AccessError::Store(error) => error.into(),
             _ => Self::of_kind(error.kind(), error),
         }
     }
@@ -271,6 +296,9 @@ impl From<&RepoError> for Problem {
             RepoError::Tree { .. } => Self::bad_request("bad_tree", chain(error)),
             RepoError::BadTree { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_tree", said)
+            }
+            RepoError::TooManyFiles { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_files", said)
             }
             _ => Self::of_kind(error.kind(), error),
         }

@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use cas_core::name::RequestId;
+use cas_core::name::{NameError, RequestId};
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -58,15 +58,22 @@ impl FromRequestParts<App> for Key {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        if parts.headers.contains_key(&IDEMPOTENCY_KEY) {
-            let text = text(&parts.headers, &IDEMPOTENCY_KEY).unwrap_or_default();
-            // The draft of the header has it in quotes; most clients send it bare.
-            let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-            return Ok(Self(RequestId::parse(bare.unwrap_or(text))?));
+        if let Some(key) = idempotency_key(&parts.headers) {
+            return Ok(Self(key?));
         }
         let Ok(Id(id)) = Id::from_request_parts(parts, app).await;
         Ok(Self(id))
     }
+}
+
+/// The key that a client gave, if it gave one.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Option<Result<RequestId, NameError>> {
+    headers.contains_key(&IDEMPOTENCY_KEY).then(|| {
+        let text = text(headers, &IDEMPOTENCY_KEY).unwrap_or_default();
+        // The draft of the header has it in quotes; most clients send it bare.
+        let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        RequestId::parse(bare.unwrap_or(text))
+    })
 }
 
 /// A header's value, if it is there once and is text.

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod archive;
 mod books;
 mod branch;
 mod cat;
@@ -9,6 +10,8 @@ mod config;
 mod demo;
 mod diff;
 mod doctor;
+mod find;
+mod grep;
 mod import;
 mod init;
 mod log;
@@ -123,6 +126,9 @@ enum Command {
     Log(log::Log),
     Show(show::Show),
     Diff(diff::Diff),
+    Find(find::Find),
+    Grep(grep::Grep),
+    Archive(archive::Archive),
     Branch(branch::Branch),
     Tag(tag::Tag),
     Reset(reset::Reset),
@@ -189,6 +195,9 @@ impl Command {
             Self::Log(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::Diff(command) => command.run(context).await,
+            Self::Find(command) => command.run(context).await,
+            Self::Grep(command) => command.run(context).await,
+            Self::Archive(command) => command.run(context).await,
             Self::Branch(command) => command.run(context).await,
             Self::Tag(command) => command.run(context).await,
             Self::Reset(command) => command.run(context).await,

@@ -18,8 +18,8 @@ use super::stat::Tick;
 use super::write::{GROUP, State, Writer, groups};
 use super::{FolderError, STATE_FOLDER};
 use crate::name::{BlobId, BookPath, CommitId, Hash, TreeId};
-use crate::object::{EntryKind, check_symlink};
-use crate::repo::{Leaf, PathFault, RepoError, Repository, Resolved, for_each};
+use crate::object::EntryKind;
+use crate::repo::{Leaf, RepoError, Repository, Resolved, for_each};
 use crate::store::{Prefetch, Want};
 
 /// How a checkout is done.
@@ -162,7 +162,7 @@ impl Repository {
         // The folder is the root of what is checked out, so that links of a subtree may not leave
         // it either.
         let known = Arc::new(index.trees());
-        let listing = self.list_unknown(&BookPath::root(), tree, known).await?;
+        let listing = self.list_at_most(&BookPath::root(), tree, known, u64::MAX).await?;
         // A link that the folder has was looked at when it was written.
         let has = |leaf: &Leaf| {
             let entry = index.get(leaf.path.as_str());
@@ -173,22 +173,9 @@ impl Repository {
         };
         let is_new_link = |leaf: &&Leaf| leaf.kind == EntryKind::Symlink && !has(leaf);
         let links: Vec<Leaf> = listing.leaves.iter().filter(is_new_link).cloned().collect();
-        let store = self.store.clone();
-        let checked = for_each(links, self.jobs, move |leaf| {
-            let store = store.clone();
-            async move {
-                let target = store.get_blob(&leaf.id).await;
-                let target = target
-                    .map_err(|source| FolderError::Content { path: leaf.path.clone(), source })?;
-                let fault = check_symlink(&leaf.path, &target).err();
-                Ok::<_, FolderError>(fault.map(|error| PathFault {
-                    path: leaf.path.to_string(),
-                    reason: format!("it points to {:?}: {}", error.target, error.rule),
-                }))
-            }
-        });
+        let checked = self.link_faults(links).await;
         let mut faults = listing.faults;
-        faults.extend(checked.await?.into_iter().flatten());
+        faults.extend(checked.map_err(|(path, source)| FolderError::Content { path, source })?);
         if faults.is_empty() {
             Ok(listing.leaves)
         } else {

@@ -113,7 +113,7 @@ impl Bucket {
     }
 
     /// Fails if the marker was seen here and is gone: somebody emptied the bucket.
-    pub(super) async fn check_not_emptied(&self) -> Result<(), StoreError> {
+    pub async fn check_not_emptied(&self) -> Result<(), StoreError> {
         let Some(location) = self.seen.get() else { return Ok(()) };
         let marker = Key::from(layout::MARKER);
         match self.get(&marker, GetOptions::default()).await? {

@@ -6,6 +6,8 @@
 //! trees/<2 hex>/<62 hex>                   an encoded tree
 //! commits/<2 hex>/<62 hex>                 an encoded commit
 //! refs/<book>/<ref, escaped>/<slot>        one ref log entry
+//! tokens/<64 hex>                          a token, by the hash of its secret
+//! tokens/<64 hex>.revoked                  that it is revoked
 //! doctor/<32 hex>/<name>                   what proves a bucket, removed when it is proven
 //! ```
 //!
@@ -13,6 +15,7 @@
 
 use object_store::path::Path as Key;
 
+use crate::access::TokenId;
 use crate::limits;
 use crate::name::{BookId, Hash, RefName};
 use crate::object::Kind;
@@ -25,6 +28,12 @@ pub const PROOFS: &str = "doctor";
 
 /// The folder of all refs.
 pub const REFS: &str = "refs";
+
+/// The folder of all tokens.
+pub const TOKENS: &str = "tokens";
+
+/// What the key of a revocation ends with.
+const REVOKED: &str = ".revoked";
 
 /// The folder of all objects of `kind`.
 pub const fn folder(kind: Kind) -> &'static str {
@@ -81,6 +90,34 @@ pub fn slot_seq(at: &Key) -> Option<u64> {
     (1..=limits::SEQ_MAX).contains(&seq).then_some(seq)
 }
 
+/// The key of a token.
+pub fn token(id: &TokenId) -> Key {
+    key(format!("{TOKENS}/{id}"))
+}
+
+/// The key of a token's revocation.
+pub fn revocation(id: &TokenId) -> Key {
+    key(format!("{TOKENS}/{id}{REVOKED}"))
+}
+
+/// What a key among the tokens is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKey {
+    /// A token.
+    Token(TokenId),
+    /// The revocation of a token.
+    Revocation(TokenId),
+}
+
+/// What the key among the tokens is of; `None` if it is no such key.
+pub fn token_key(at: &Key) -> Option<TokenKey> {
+    let name = at.as_ref().strip_prefix(TOKENS)?.strip_prefix('/')?;
+    match name.strip_suffix(REVOKED) {
+        Some(id) => id.parse().ok().map(TokenKey::Revocation),
+        None => name.parse().ok().map(TokenKey::Token),
+    }
+}
+
 /// Keys are made of checked names only, so they are always valid.
 fn key(text: String) -> Key {
     Key::parse(text).expect("keys are made of checked names")
@@ -99,6 +136,9 @@ mod tests {
         assert_eq!(object(Kind::Blob, &id).as_ref(), format!("blobs/af/{hex}"));
         assert_eq!(object(Kind::Tree, &id).as_ref(), format!("trees/af/{hex}"));
         assert_eq!(object(Kind::Commit, &id).as_ref(), format!("commits/af/{hex}"));
+        let token_id = TokenId::from_hash(id);
+        assert_eq!(token(&token_id).as_ref(), format!("tokens/af{hex}"));
+        assert_eq!(revocation(&token_id).as_ref(), format!("tokens/af{hex}.revoked"));
         assert_eq!(shard(Kind::Commit, "af").as_ref(), "commits/af");
         assert_eq!(log(&book, &name).as_ref(), "refs/rust-book/users%2f%41da");
         assert_eq!(slot(&book, &name, 1).as_ref(), "refs/rust-book/users%2f%41da/fffffffffffffffe");
@@ -115,6 +155,12 @@ mod tests {
             assert_eq!(object_id(kind, &object(kind, &id)), Some(id));
         }
         assert_eq!(object_id(Kind::Blob, &object(Kind::Tree, &id)), None);
+        let token_id = TokenId::from_hash(id);
+        assert_eq!(token_key(&token(&token_id)), Some(TokenKey::Token(token_id)));
+        assert_eq!(token_key(&revocation(&token_id)), Some(TokenKey::Revocation(token_id)));
+        for bad in ["tokens/x", "tokens/.revoked", "refs/tokens/x", "tokens/a/b"] {
+            assert_eq!(token_key(&Key::parse(bad).unwrap()), None, "{bad}");
+        }
         let book = BookId::parse("b").unwrap();
         for seq in [1, 2, 1 << 40] {
             assert_eq!(slot_seq(&slot(&book, &RefName::main(), seq)), Some(seq));

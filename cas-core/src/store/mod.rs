@@ -35,7 +35,7 @@ pub mod wire;
 pub use backend::{ObjectWriter, Objects, Refs};
 pub use bucket::Bucket;
 pub(crate) use bucket::Put;
-pub use cache::Cache;
+pub use cache::{Cache, CacheStats, MemoryCache};
 pub use cause::Cause;
 pub use connect::{
     Connection, ServerConnection, Setting, Source, Variables, connect, connect_server,

@@ -1,9 +1,12 @@
 //! The operations, one file for each group, and the router made of them.
 
+mod archive;
 mod body;
+mod choice;
 mod commits;
 mod content;
-mod extract;
+mod diff;
+pub(crate) mod extract;
 mod fetch;
 mod files;
 mod health;
@@ -12,11 +15,12 @@ mod objects;
 mod precondition;
 mod raw;
 mod refs;
+mod search;
 mod upload;
 mod view;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
@@ -26,6 +30,9 @@ use utoipa::openapi::OpenApi as Description;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::caller::authenticate;
+use crate::gate::gate;
+use crate::observe::observe;
 use crate::problem::{Problem, ProblemView};
 use crate::request_id::identify;
 
@@ -43,6 +50,9 @@ use crate::request_id::identify;
         (name = "raw", description = "Refs as they are stored, for clients that verify them"),
         (name = "refs", description = "Books, branches and tags, with their logs"),
         (name = "files", description = "Files at a ref, by path"),
+        (name = "archives", description = "A version, or part of it, as one file"),
+        (name = "diff", description = "How two versions differ"),
+        (name = "search", description = "Files by path, lines by text"),
         (name = "health", description = "How the server is"),
     )
 )]
@@ -51,7 +61,9 @@ struct Base;
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
     let groups = [
+        archive::router(),
         commits::router(),
+        diff::router(),
         fetch::router(),
         files::router(),
         health::router(),
@@ -59,6 +71,7 @@ fn routes() -> OpenApiRouter<App> {
         objects::router(),
         raw::router(),
         refs::router(),
+        search::router(),
         upload::router(),
     ];
     let base = OpenApiRouter::with_openapi(Base::openapi());
@@ -74,6 +87,11 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(|| async move { json(document) }))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        // The last is the first that a request meets.
+        .layer(DefaultBodyLimit::max(app.settings().body_limit))
+        .layer(from_fn_with_state(app.clone(), authenticate))
+        .layer(from_fn_with_state(app.clone(), gate))
+        .layer(from_fn_with_state(app.clone(), observe))
         .layer(from_fn_with_state(app.clone(), identify))
         .with_state(app)
 }

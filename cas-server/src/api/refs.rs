@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cas_core::name::{Base, BookId, CommitId, RefName, Revision};
-use cas_core::refs::Expectation;
-use cas_core::repo::{RefRequest, Repository};
+use cas_core::refs::{Expectation, LogEntry};
+use cas_core::repo::{RefRequest, RepoError, Repository};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -97,7 +97,7 @@ async fn list_books(
     let (names, next) = page.cut(&app, names, BookId::as_str);
     let mut books = Vec::with_capacity(names.len());
     for book in names {
-        let head = app.store().refs().head(&book, &RefName::main()).await?;
+        let head = seen_main(&app, &caller, &book).await?;
         books.push(BookView::new(&book, head.as_ref()));
     }
     Ok(axum::Json(Books { books, next }))
@@ -118,12 +118,11 @@ async fn get_book(
     caller: Caller,
     Path(book): Path<BookId>,
 ) -> Result<axum::Json<BookView>, Problem> {
-    let names =
-        if caller.sees_book(&book) { app.store().refs().names(&book).await? } else { Vec::new() };
-    if names.is_empty() {
-        return Err(Problem::not_found("no_book", format!("there is no book {book}")));
+    caller.must_see_book(&book)?;
+    if app.store().refs().names(&book).await?.is_empty() {
+        return Err(RepoError::NoBook { book }.into());
     }
-    let head = app.store().refs().head(&book, &RefName::main()).await?;
+    let head = seen_main(&app, &caller, &book).await?;
     Ok(axum::Json(BookView::new(&book, head.as_ref())))
 }
 
@@ -169,6 +168,7 @@ async fn list_refs(
     Query(Pattern { pattern }): Query<Pattern>,
     Query(page): Query<Page>,
 ) -> Result<axum::Json<Refs>, Problem> {
+    caller.must_see_book(&book)?;
     let repo = app.repo(&caller);
     let mut names = repo.ref_names(&book, pattern.as_deref()).await?;
     names.retain(|name| caller.sees_ref(&book, name));
@@ -258,7 +258,7 @@ async fn put_ref(
         RefPrecondition::Absent => (StatusCode::CREATED, repo.create_ref(&request, commit).await?),
         RefPrecondition::Unsaid => match repo.create_ref(&request, commit).await {
             Ok(entry) => (StatusCode::CREATED, entry),
-            Err(cas_core::repo::RepoError::RefExists { commit, .. }) => {
+            Err(RepoError::RefExists { commit, .. }) => {
                 let detail = format!(
                     "{}@{} exists: say what you believe it to point at with If-Match",
                     request.book, request.name
@@ -336,6 +336,15 @@ async fn restore_ref(
     let request = RefRequest { book, name, message, request_id };
     let entry = app.repo(&caller).restore_branch(&request).await?;
     Ok(axum::Json(EntryView::new(&entry)))
+}
+
+/// The newest entry of a book's `main`, if it has one and the caller may know of it.
+async fn seen_main(app: &App, caller: &Caller, book: &BookId) -> Result<Option<LogEntry>, Problem> {
+    let main = RefName::main();
+    if !caller.sees_ref(book, &main) {
+        return Ok(None);
+    }
+    Ok(app.store().refs().head(book, &main).await?)
 }
 
 /// The commit that `text` names in `book`, which the caller must be allowed to read: knowing an id

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod archive;
 mod books;
 mod chaos;
+mod cli_archive;
 mod cli_bad_input;
 mod cli_checkout;
 mod cli_commands;
@@ -12,10 +14,14 @@ mod cli_hostile;
 mod cli_import;
 mod cli_over_http;
 mod cli_over_s3;
+mod cli_search;
 mod codec_properties;
 mod conformance;
 mod crash;
 mod format;
+mod http_archive;
+mod http_diff;
+mod http_search;
 mod limits;
 mod local_store;
 mod race;
@@ -29,4 +35,5 @@ mod s3_faults;
 mod s3_misbehaviour;
 mod s3_proxy;
 mod s3_server;
+mod server;
 mod world;

@@ -7,7 +7,9 @@ use cas_core::env::Env;
 use cas_core::folder::Progress;
 use cas_core::name::{Actor, RequestId};
 use cas_core::repo::Repository;
-use cas_core::store::{self, Bucket, Cache, Location, Store, Variables, Writers, connect};
+use cas_core::store::{
+    self, Bucket, Cache, Location, Store, Variables, Writers, connect, connect_server,
+};
 
 use crate::commands::Global;
 use crate::error::CommandError;
@@ -26,8 +28,8 @@ pub(crate) struct Context {
     env: Env,
     /// Where it is.
     pub(crate) location: Location,
-    /// What it is in.
-    bucket: Bucket,
+    /// What it is in; nothing if a server keeps it.
+    bucket: Option<Bucket>,
     /// How answers are given.
     pub(crate) output: Output,
     /// Who hears how far long work is.
@@ -42,18 +44,23 @@ impl Context {
         let output = Output::new(global);
         let Place { location, is_default } = place(global)?;
         let make = is_default || location == Location::Memory;
-        let bucket = connect(&location, make, &variables())?.bucket;
-        let shown = location.to_string();
-        let marker = if make {
-            store::create(&bucket, &shown, Writers::Any, &env).await?.0
-        } else {
-            store::open(&bucket, &shown).await?
+        let (mut store, bucket) = match &location {
+            Location::Http(url) => (connect_server(url, &variables(), &env)?.store, None),
+            _ => {
+                let bucket = connect(&location, make, &variables())?.bucket;
+                let shown = location.to_string();
+                let marker = if make {
+                    store::create(&bucket, &shown, Writers::Any, &env).await?.0
+                } else {
+                    store::open(&bucket, &shown).await?
+                };
+                if let Some(notice) = notice(marker.writers) {
+                    output.warn(notice);
+                }
+                (Store::in_bucket(&bucket, &env), Some(bucket))
+            }
         };
-        if let Some(notice) = notice(marker.writers) {
-            output.warn(notice);
-        }
         let jobs = global.jobs.unwrap_or_else(|| default_jobs(&location));
-        let mut store = Store::in_bucket(&bucket, &env);
         if let Some(folder) = global.cache.as_ref().filter(|_| location.is_remote()) {
             let cache = Cache::open(folder, global.cache_size.0)
                 .map_err(CommandError::io(format!("use the cache {}", folder.display())))?;
@@ -66,7 +73,9 @@ impl Context {
 
     /// Waits until what was begun and given up is cleaned away.
     pub(crate) async fn close(&self) {
-        self.bucket.finish().await;
+        if let Some(bucket) = &self.bucket {
+            bucket.finish().await;
+        }
     }
 
     /// A request id that nobody used before.

@@ -66,8 +66,8 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Where the store is: a path, or a URL as `s3://BUCKET/PREFIX`, `r2://ACCOUNT/BUCKET/PREFIX`,
-    /// `gs://…`, `az://…`, `file://…` or `memory://` (default: a folder in the platform's data
-    /// directory, made when first used)
+    /// `gs://…`, `az://…`, `https://SERVER` (with the token in `CAS_TOKEN`), `file://…` or
+    /// `memory://` (default: a folder in the platform's data directory, made when first used)
     #[arg(long, global = true, env = "CAS_STORE", hide_env_values = true, value_name = "LOCATION")]
     pub(crate) store: Option<String>,
     /// Who you are, for the record of every change (default: user@host)

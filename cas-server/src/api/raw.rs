@@ -11,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cas_core::name::{BookId, CommitId, Hash, HashPrefix, Operation, RefName, RequestId};
 use cas_core::object::{Kind, Metadata};
-use cas_core::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome};
+use cas_core::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, is_reserved};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -161,6 +161,10 @@ async fn update(
 fn wish(caller: &Caller, body: UpdateBody) -> Result<RefUpdate, Problem> {
     let mut metadata = Metadata::new();
     for (key, value) in &body.metadata {
+        if is_reserved(key) {
+            let rule = format!("{key}: only the server says which requests an entry answers");
+            return Err(Problem::bad_request("bad_metadata", rule));
+        }
         metadata.insert(key, value)?;
     }
     Ok(RefUpdate {

@@ -211,7 +211,9 @@ impl Answer {
                 }
             },
             None => {
-                let body = if is_head { Body::empty() } else { body(archive.stream()).await? };
+                // An empty body would say that the archive has no bytes.
+                let pieces = if is_head { stream::empty().boxed() } else { archive.stream() };
+                let body = body(pieces).await?;
                 let mut response = head.answer(StatusCode::OK, body);
                 let none = HeaderValue::from_static("none");
                 response.headers_mut().insert(header::ACCEPT_RANGES, none);

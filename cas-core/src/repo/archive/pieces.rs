@@ -62,7 +62,10 @@ impl Sink {
 
     async fn hand_over(&mut self) -> Result<(), Gone> {
         let piece = std::mem::take(&mut self.buffer);
-        self.pieces.send(piece.into()).await.map_err(|_| Gone)
+        self.pieces.send(piece.into()).await.map_err(|_| Gone)?;
+        // Compressing takes milliseconds: it is somebody else's turn.
+        tokio::task::yield_now().await;
+        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! `zip`, written from front to back: sizes and checksums follow their content.
 //!
 //! Everything is deflated, because a reader that goes from front to back can only tell where
-//! deflated content ends. What is compressed already is deflated without compressing, which
-//! costs five bytes in 64 KiB and hardly any time.
+//! deflated content ends. What is compressed already, as its name says, is deflated without
+//! compressing, which costs five bytes in 64 KiB and a fiftieth of the time.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,8 +19,9 @@ use crate::object::EntryKind;
 use crate::repo::{Leaf, RepoError};
 use crate::store::Store;
 
-/// How hard is tried, 1 to 9. On text, 6 saves a tenth against 3, for twice the time.
-const LEVEL: u32 = 6;
+/// How hard is tried, 1 to 9. On the text of a book 6 saves a fiftieth against 3, for twice the
+/// time.
+const LEVEL: u32 = 3;
 
 /// Endings of names of what is compressed already.
 const COMPRESSED: [&str; 28] = [

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cas_core::env::Env;
+use cas_core::access::Tokens;
+use cas_core::env::{Env, Timestamp};
 use cas_core::folder::Progress;
 use cas_core::name::{Actor, RequestId};
 use cas_core::repo::Repository;
 use cas_core::store::{self, Bucket, Cache, Location, Store, Variables, Writers, connect};
+
+use cas_server::{App, Settings};
 
 use crate::commands::Global;
 use crate::error::CommandError;
@@ -22,6 +25,10 @@ const REMOTE_JOBS: usize = 64;
 pub(crate) struct Context {
     /// The repository.
     pub(crate) repo: Repository,
+    /// In whose name changes are made.
+    pub(crate) actor: Actor,
+    /// Whether somebody said in whose name.
+    pub(crate) actor_was_said: bool,
     /// Gives request ids.
     env: Env,
     /// Where it is.
@@ -59,9 +66,10 @@ impl Context {
                 .map_err(CommandError::io(format!("use the cache {}", folder.display())))?;
             store = store.cached(cache);
         }
-        let repo = Repository::new(store, env.clone(), actor(global)?, jobs);
+        let (actor, actor_was_said) = (actor(global)?, global.actor.is_some());
+        let repo = Repository::new(store, env.clone(), actor.clone(), jobs);
         let progress = progress(global.quiet);
-        Ok(Self { repo, env, location, bucket, output, progress })
+        Ok(Self { repo, actor, actor_was_said, env, location, bucket, output, progress })
     }
 
     /// Waits until what was begun and given up is cleaned away.
@@ -72,6 +80,22 @@ impl Context {
     /// A request id that nobody used before.
     pub(crate) fn request_id(&self) -> RequestId {
         self.env.request_id()
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.env.clock.now()
+    }
+
+    /// The tokens of the store.
+    pub(crate) fn tokens(&self) -> Tokens {
+        Tokens::new(self.bucket.clone(), self.env.clone())
+    }
+
+    /// The store, to be served.
+    pub(crate) fn app(&self, settings: Settings) -> App {
+        let store = self.repo.store().clone();
+        App::in_bucket(&self.bucket, store, self.env.clone(), settings, Vec::new())
     }
 
     /// Where the index of a folder imported into this store is kept; `None` if there is no place
@@ -150,6 +174,11 @@ pub(crate) fn resolved_settings(
     };
     settings.push(("cache", cache, from(global.cache.is_some(), "--cache", "CAS_CACHE")));
     Ok(settings)
+}
+
+/// Whether an option was said, on the command line or by its variable.
+pub(crate) fn was_given(flag: &str, variable: &str) -> bool {
+    flag_was_given(flag) || std::env::var_os(variable).is_some()
 }
 
 fn flag_was_given(flag: &str) -> bool {

@@ -8,9 +8,10 @@ use cas_core::env::{Env, Timestamp};
 use cas_core::folder::Progress;
 use cas_core::name::{Actor, RequestId};
 use cas_core::repo::Repository;
-use cas_core::store::{self, Bucket, Cache, Location, Store, Variables, Writers, connect};
-
-use cas_server::{App, Settings};
+use cas_core::store::{
+    self, Bucket, Cache, Location, MemoryCache, Store, Variables, Writers, connect, connect_server,
+};
+use cas_server::{App, Caches, Settings};
 
 use crate::commands::Global;
 use crate::error::CommandError;
@@ -33,8 +34,10 @@ pub(crate) struct Context {
     env: Env,
     /// Where it is.
     pub(crate) location: Location,
-    /// What it is in.
-    bucket: Bucket,
+    /// What it is in; nothing if a server keeps it.
+    bucket: Option<Bucket>,
+    /// The cache that it is read through.
+    disk: Option<Cache>,
     /// How answers are given.
     pub(crate) output: Output,
     /// Who hears how far long work is.
@@ -49,32 +52,41 @@ impl Context {
         let output = Output::new(global);
         let Place { location, is_default } = place(global)?;
         let make = is_default || location == Location::Memory;
-        let bucket = connect(&location, make, &variables())?.bucket;
-        let shown = location.to_string();
-        let marker = if make {
-            store::create(&bucket, &shown, Writers::Any, &env).await?.0
-        } else {
-            store::open(&bucket, &shown).await?
+        let mut disk = None;
+        let (mut store, bucket) = match &location {
+            Location::Http(url) => (connect_server(url, &variables(), &env)?.store, None),
+            _ => {
+                let bucket = connect(&location, make, &variables())?.bucket;
+                let shown = location.to_string();
+                let marker = if make {
+                    store::create(&bucket, &shown, Writers::Any, &env).await?.0
+                } else {
+                    store::open(&bucket, &shown).await?
+                };
+                if let Some(notice) = notice(marker.writers) {
+                    output.warn(notice);
+                }
+                (Store::in_bucket(&bucket, &env), Some(bucket))
+            }
         };
-        if let Some(notice) = notice(marker.writers) {
-            output.warn(notice);
-        }
         let jobs = global.jobs.unwrap_or_else(|| default_jobs(&location));
-        let mut store = Store::in_bucket(&bucket, &env);
         if let Some(folder) = global.cache.as_ref().filter(|_| location.is_remote()) {
             let cache = Cache::open(folder, global.cache_size.0)
                 .map_err(CommandError::io(format!("use the cache {}", folder.display())))?;
-            store = store.cached(cache);
+            store = store.cached(cache.clone());
+            disk = Some(cache);
         }
         let (actor, actor_was_said) = (actor(global)?, global.actor.is_some());
         let repo = Repository::new(store, env.clone(), actor.clone(), jobs);
         let progress = progress(global.quiet);
-        Ok(Self { repo, actor, actor_was_said, env, location, bucket, output, progress })
+        Ok(Self { repo, actor, actor_was_said, env, location, bucket, disk, output, progress })
     }
 
     /// Waits until what was begun and given up is cleaned away.
     pub(crate) async fn close(&self) {
-        self.bucket.finish().await;
+        if let Some(bucket) = &self.bucket {
+            bucket.finish().await;
+        }
     }
 
     /// A request id that nobody used before.
@@ -87,15 +99,31 @@ impl Context {
         self.env.clock.now()
     }
 
-    /// The tokens of the store.
-    pub(crate) fn tokens(&self) -> Tokens {
-        Tokens::new(self.bucket.clone(), self.env.clone())
+    /// The tokens of the store, where it is.
+    pub(crate) fn tokens(&self) -> Result<Tokens, CommandError> {
+        Ok(Tokens::new(self.bucket()?.clone(), self.env.clone()))
     }
 
-    /// The store, to be served.
-    pub(crate) fn app(&self, settings: Settings) -> App {
-        let store = self.repo.store().clone();
-        App::in_bucket(&self.bucket, store, self.env.clone(), settings, Vec::new())
+    /// The store, to be served with a cache in memory of so many bytes.
+    pub(crate) fn app(&self, settings: Settings, memory_bytes: u64) -> Result<App, CommandError> {
+        let bucket = self.bucket()?;
+        let memory = (memory_bytes > 0).then(|| MemoryCache::new(memory_bytes));
+        let mut store = self.repo.store().clone();
+        if let Some(memory) = &memory {
+            store = store.cached_in_memory(memory.clone());
+        }
+        let caches = Caches { memory, disk: self.disk.clone() };
+        Ok(App::in_bucket(bucket, store, self.env.clone(), settings, caches))
+    }
+
+    fn bucket(&self) -> Result<&Bucket, CommandError> {
+        self.bucket.as_ref().ok_or_else(|| {
+            CommandError::Usage(format!(
+                "{} is kept by a server: tokens are made, and a store is served, where it is kept; \
+                 name its folder or bucket with --store",
+                self.location
+            ))
+        })
     }
 
     /// Where the index of a folder imported into this store is kept; `None` if there is no place

@@ -11,7 +11,7 @@ use cas_core::name::NameError;
 use cas_core::object::DecodeError;
 use cas_core::refs::RefError;
 use cas_core::repo::RepoError;
-use cas_core::store::{BackendError, Cause, StoreError};
+use cas_core::store::{BackendError, Cause, RemoteError, StoreError};
 use cas_server::TlsError;
 
 /// Why a command failed.
@@ -282,6 +282,10 @@ fn store_hint(error: &StoreError) -> Option<String> {
             "use another bucket, or say --single-writer if only one writer will ever work on it at a time".to_owned()
         }
         StoreError::Credentials { .. } => "`cas config show` tells what was found".to_owned(),
+        StoreError::NoBucket { .. } => {
+            "run this on the server's machine, with --store naming the folder or bucket".to_owned()
+        }
+        StoreError::Remote(source) => return remote_hint(source),
         StoreError::NoStore { location } if location.contains('?') => {
             format!("`cas --store '{location}' init` makes one")
         }
@@ -297,6 +301,29 @@ fn store_hint(error: &StoreError) -> Option<String> {
         }
         StoreError::Damaged { .. } | StoreError::Missing { .. } => {
             "restore the object from a copy of the store; nothing that names it was changed"
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn remote_hint(error: &RemoteError) -> Option<String> {
+    Some(match error {
+        RemoteError::Unreachable { .. } => {
+            "check the address and that the server runs (`cas serve`)".to_owned()
+        }
+        RemoteError::Broken { .. } | RemoteError::Silent { .. } => {
+            "run the command again: it goes on where it stopped".to_owned()
+        }
+        RemoteError::NoServer { .. } => {
+            "check the address: a server's store is http://HOST:PORT, or what is before /v1"
+                .to_owned()
+        }
+        RemoteError::Lie { .. } => {
+            "nothing of it was used; whoever runs the server may find the reason".to_owned()
+        }
+        RemoteError::Refused { status: 401 | 403, .. } => {
+            "the token comes from the variable CAS_TOKEN: `cas config show` tells whether it is set"
                 .to_owned()
         }
         _ => return None,

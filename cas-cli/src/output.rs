@@ -20,6 +20,11 @@ impl Output {
         Self { json: global.json, quiet: global.quiet }
     }
 
+    /// Whether answers are in JSON.
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Gives an answer: `value` as JSON, or what `text` writes.
     pub(crate) fn answer<T: Serialize>(
         self,

@@ -34,7 +34,7 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
     };
     let place = Place(Arc::new(permit));
     let upload = request.extensions().get::<Arc<Upload>>().cloned().unwrap_or_default();
-    let method = request.method().clone();
+    let changes = !is_question(request.method(), request.uri().path());
     let own = request.extensions().get().map(|Id(id)| id.clone());
     let key = idempotency_key(request.headers()).and_then(Result::ok).or(own);
     // Not counting the time in which the body comes: a large one takes as long as it takes.
@@ -45,7 +45,7 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
     let mut response = tokio::select! {
         biased;
         response = next.run(request) => response,
-        () = too_long => timed_out(&method, key.as_ref()).into_response(),
+        () = too_long => timed_out(changes, key.as_ref()).into_response(),
     };
     if upload.was_slow() {
         app.metrics().dropped("slow_body");
@@ -57,9 +57,15 @@ pub(crate) async fn gate(State(app): State<App>, request: Request, next: Next) -
     response
 }
 
+/// Whether a request changes nothing, whatever becomes of it.
+fn is_question(method: &Method, path: &str) -> bool {
+    // Asked with a body, because the question is long.
+    method.is_safe() || matches!(path, "/v1/fetch" | "/v1/missing")
+}
+
 /// What was asked took too long. A change may have been made all the same.
-fn timed_out(method: &Method, key: Option<&RequestId>) -> Problem {
-    if method.is_safe() {
+fn timed_out(changes: bool, key: Option<&RequestId>) -> Problem {
+    if !changes {
         let detail = "this took too long: try again, or ask for less at once";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out", detail);
     }

@@ -34,5 +34,5 @@ mod upload;
 pub use api::{openapi, router};
 pub use app::{App, Settings};
 pub use limits::Limits;
-pub use metrics::Collector;
+pub use metrics::Caches;
 pub use serve::{Ended, Server, Tls, TlsError, serve};

@@ -99,11 +99,6 @@ impl Problem {
         Self { retry_after_s: whole.max(1), ..self }
     }
 
-    /// The stable code.
-    pub(crate) const fn code(&self) -> &'static str {
-        self.code
-    }
-
     /// A problem of the server's own: the chain is logged, the answer says only the code.
     fn hidden(
         status: StatusCode,
@@ -301,6 +296,9 @@ impl From<&RepoError> for Problem {
             RepoError::Tree { .. } => Self::bad_request("bad_tree", chain(error)),
             RepoError::BadTree { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_tree", said)
+            }
+            RepoError::TooManyFiles { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_files", said)
             }
             _ => Self::of_kind(error.kind(), error),
         }

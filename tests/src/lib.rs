@@ -11,6 +11,7 @@ pub mod invariants;
 mod loopback;
 pub mod mutant;
 pub mod place;
+pub mod planted;
 pub mod proxy;
 pub mod s3;
 pub mod server;

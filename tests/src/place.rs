@@ -1,4 +1,5 @@
-//! Where a test user's store is: a folder, the S3 server of this process, or a bucket from outside.
+//! Where a test user's store is: a folder, the S3 server of this process, a bucket from outside, or
+//! behind a server of stores in this process.
 //!
 //! A test that says nothing gets what [`VARIABLE`] says, so that the same tests run over all of
 //! them. Each user has a prefix of its own in a bucket, never used before.
@@ -6,16 +7,18 @@
 use std::sync::{Arc, OnceLock};
 
 use cas_core::env::Env;
-use cas_core::store::{Location, Variables, Writers, connect, create};
+use cas_core::store::{Bucket, Location, Store, Variables, Writers, connect, create};
 use futures::TryStreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::memory::InMemory;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::s3::Server;
+use crate::server::TestServer;
 
-/// The variable that says where the stores of tests are: nothing for folders, `s3` for the server
-/// of this process, or the URL of a bucket.
+/// The variable that says where the stores of tests are: nothing for folders, `s3` for the S3 server
+/// of this process, `http` for servers of stores, or the URL of a bucket.
 pub const VARIABLE: &str = "CAS_TEST_STORE";
 
 /// Where a store is.
@@ -27,6 +30,31 @@ pub enum Place {
     Server(Arc<Server>, String),
     /// A prefix in a bucket from outside, as a URL; the credentials are in the environment.
     Outside(String),
+    /// In memory, behind a server of its own in this process.
+    Http(Arc<Served>),
+}
+
+/// A store in memory, and the server that shows it.
+#[derive(Debug)]
+pub struct Served {
+    raw: Arc<InMemory>,
+    server: TestServer,
+}
+
+impl Served {
+    /// A new store.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be made.
+    pub fn start() -> Self {
+        let (raw, env) = (Arc::new(InMemory::new()), Env::system());
+        let bucket = Bucket::new(raw.clone());
+        let made = block_on(create(&bucket, "memory", Writers::Any, &env));
+        made.expect("a store in memory can be made");
+        let server = TestServer::start(&Store::in_bucket(&bucket, &env), &env);
+        Self { raw, server }
+    }
 }
 
 impl Place {
@@ -38,6 +66,7 @@ impl Place {
                 static SERVER: OnceLock<Arc<Server>> = OnceLock::new();
                 Self::on(SERVER.get_or_init(|| Arc::new(Server::start())))
             }
+            Some("http") => Self::Http(Arc::new(Served::start())),
             Some(url) => Self::below(url),
         }
     }
@@ -59,13 +88,14 @@ impl Place {
             Self::Folder => None,
             Self::Server(server, prefix) => Some(server.url(prefix)),
             Self::Outside(url) => Some(url.clone()),
+            Self::Http(served) => Some(served.server.url().to_owned()),
         }
     }
 
     /// The variables by which the binary gets the credentials.
     pub fn environment(&self) -> Vec<(String, String)> {
         match self {
-            Self::Folder => Vec::new(),
+            Self::Folder | Self::Http(_) => Vec::new(),
             Self::Server(server, _) => server.environment(),
             Self::Outside(_) => {
                 let aws = |(name, _): &(String, String)| name.starts_with("AWS_");
@@ -88,6 +118,9 @@ impl Place {
     /// If it cannot be made.
     pub(crate) fn make_store(&self) -> bool {
         let Some(url) = self.url() else { return false };
+        if matches!(self, Self::Http(_)) {
+            return true;
+        }
         let location = Location::parse(&url).expect("the tests know how to write a location");
         let variables: Variables = self.environment().into_iter().collect();
         let made = block_on(async {
@@ -105,12 +138,16 @@ impl Place {
     /// If the bucket cannot be listed.
     pub(crate) fn listed(&self) -> Vec<(String, String)> {
         let Some(url) = self.url() else { return Vec::new() };
-        let Ok(Location::S3(place)) = Location::parse(&url) else {
-            panic!("the tests' buckets are S3's");
+        let list = match (self, Location::parse(&url)) {
+            (Self::Http(served), _) => block_on(served.raw.list(None).try_collect::<Vec<_>>()),
+            (_, Ok(Location::S3(place))) => block_on(async {
+                self.client(&place.bucket, &url)
+                    .list(Some(&place.prefix))
+                    .try_collect::<Vec<_>>()
+                    .await
+            }),
+            _ => panic!("the tests' buckets are S3's"),
         };
-        let list = block_on(async {
-            self.client(&place.bucket, &url).list(Some(&place.prefix)).try_collect::<Vec<_>>().await
-        });
         let list = list.expect("the bucket can be listed").into_iter();
         let mut found: Vec<_> = list
             .map(|meta| (meta.location.to_string(), format!("{} {:?}", meta.size, meta.e_tag)))
@@ -125,6 +162,11 @@ impl Place {
     ///
     /// If it cannot be put, or the place is a folder.
     pub fn insert(&self, key: &str, bytes: Vec<u8>) {
+        if let Self::Http(served) = self {
+            let put = block_on(async { served.raw.put(&Key::from(key), bytes.into()).await });
+            put.expect("an object can be put");
+            return;
+        }
         let url = self.url().expect("the place is a bucket");
         let Ok(Location::S3(place)) = Location::parse(&url) else {
             panic!("the tests' buckets are S3's");

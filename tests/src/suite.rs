@@ -9,7 +9,7 @@ use crate::place;
 const TESTS: [&str; 3] = ["cli_", "race::", "books::"];
 
 /// The tests that run the others, which would never end.
-const RUNNERS: [&str; 1] = ["cli_over_s3"];
+const RUNNERS: [&str; 2] = ["cli_over_s3", "cli_over_http"];
 
 /// Runs this very test binary again, with the stores of its users at `store`, as
 /// [`place::VARIABLE`] has it, and gives how many tests passed. What else the tests print is

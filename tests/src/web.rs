@@ -163,7 +163,7 @@ impl Answer {
     /// # Panics
     ///
     /// If it has another.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "often it is all that is asked")]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
         self

@@ -1,6 +1,7 @@
 //! `cas config`
 
-use cas_core::store::{Connection, Setting, connect};
+use cas_core::env::Env;
+use cas_core::store::{Location, Setting, connect, connect_server};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -42,7 +43,7 @@ impl Config {
             .map(|(name, value, source)| View { name, value, source })
             .collect();
         if location.is_remote() {
-            let Connection { settings, .. } = connect(&location, false, &variables())?;
+            let settings = settings(&location)?;
             views.extend(settings.into_iter().map(|Setting { name, value, source }| View {
                 name,
                 value,
@@ -59,4 +60,12 @@ impl Config {
             Ok(())
         })
     }
+}
+
+/// How a place over the network is spoken to.
+fn settings(location: &Location) -> Result<Vec<Setting>, CommandError> {
+    Ok(match location {
+        Location::Http(url) => connect_server(url, &variables(), &Env::system())?.settings,
+        _ => connect(location, false, &variables())?.settings,
+    })
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod archive;
 mod books;
 mod branch;
 mod cat;
@@ -9,6 +10,8 @@ mod config;
 mod demo;
 mod diff;
 mod doctor;
+mod find;
+mod grep;
 mod import;
 mod init;
 mod log;
@@ -65,8 +68,8 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Where the store is: a path, or a URL as `s3://BUCKET/PREFIX`, `r2://ACCOUNT/BUCKET/PREFIX`,
-    /// `gs://…`, `az://…`, `file://…` or `memory://` (default: a folder in the platform's data
-    /// directory, made when first used)
+    /// `gs://…`, `az://…`, `https://SERVER` (with the token in `CAS_TOKEN`), `file://…` or
+    /// `memory://` (default: a folder in the platform's data directory, made when first used)
     #[arg(long, global = true, env = "CAS_STORE", hide_env_values = true, value_name = "LOCATION")]
     pub(crate) store: Option<String>,
     /// Who you are, for the record of every change (default: user@host)
@@ -125,6 +128,9 @@ enum Command {
     Log(log::Log),
     Show(show::Show),
     Diff(diff::Diff),
+    Find(find::Find),
+    Grep(grep::Grep),
+    Archive(archive::Archive),
     Branch(branch::Branch),
     Tag(tag::Tag),
     Reset(reset::Reset),
@@ -194,6 +200,9 @@ impl Command {
             Self::Log(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::Diff(command) => command.run(context).await,
+            Self::Find(command) => command.run(context).await,
+            Self::Grep(command) => command.run(context).await,
+            Self::Archive(command) => command.run(context).await,
             Self::Branch(command) => command.run(context).await,
             Self::Tag(command) => command.run(context).await,
             Self::Reset(command) => command.run(context).await,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use cas_core::access::{Listed, NewToken, Revocation, Scope, Token, TokenId, TokenList};
+use cas_core::access::{Listed, NewToken, Revocation, Scope, Token, TokenList};
 use cas_core::env::Timestamp;
 use cas_core::error::ErrorKind;
 use cas_core::name::HashPrefix;
@@ -120,7 +120,7 @@ async fn create(
         Timestamp::from_micros(now.as_micros().saturating_add(micros))
     });
     let actor = context.actor.clone();
-    let tokens = context.tokens();
+    let tokens = context.tokens()?;
     let is_first = !tokens.any().await?;
     let (token, secret) = tokens.create(NewToken { actor, scopes, expires_at, note }).await?;
     let output = context.output;
@@ -137,7 +137,7 @@ async fn create(
 }
 
 async fn list(context: &Context) -> Result<(), CommandError> {
-    let TokenList { tokens, faults } = context.tokens().list().await?;
+    let TokenList { tokens, faults } = context.tokens()?.list().await?;
     let now = context.now();
     let views: Vec<_> = tokens.iter().map(|listed| View::listed(listed, now)).collect();
     if views.is_empty() && faults.is_empty() {
@@ -156,10 +156,10 @@ async fn list(context: &Context) -> Result<(), CommandError> {
 }
 
 async fn revoke(context: &Context, ids: &[HashPrefix]) -> Result<(), CommandError> {
+    let tokens = context.tokens()?;
     let mut views = Vec::new();
     for prefix in ids {
-        let (id, revoked): (TokenId, bool) =
-            context.tokens().revoke(prefix, &context.actor).await?;
+        let (id, revoked) = tokens.revoke(prefix, &context.actor).await?;
         views.push(RevokedView { id: id.to_string(), revoked });
     }
     context.output.answer(&views, |out| {

@@ -5,20 +5,22 @@
 //! written. Before the first change the state folder says which tree is coming, so that a
 //! checkout which was interrupted is gone on with by the next, whatever version that is for.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::handle::{Handle, identity};
 use super::index::{Index, IndexEntry, Known, Origin};
-use super::plan::{Pending, Plan, Planner, items, split};
+use super::plan::{Pending, Plan, Planner, Write, items, split};
 use super::progress::{Progress, Step};
 use super::stat::Tick;
 use super::write::{GROUP, State, Writer, groups};
 use super::{FolderError, STATE_FOLDER};
-use crate::name::{BookPath, CommitId, Hash, TreeId};
-use crate::object::{EntryKind, check_symlink};
-use crate::repo::{Leaf, PathFault, RepoError, Repository, Resolved, for_each};
+use crate::name::{BlobId, BookPath, CommitId, Hash, TreeId};
+use crate::object::EntryKind;
+use crate::repo::{Leaf, RepoError, Repository, Resolved, for_each};
+use crate::store::{Prefetch, Want};
 
 /// How a checkout is done.
 #[derive(Debug, Clone)]
@@ -78,6 +80,7 @@ impl Repository {
         let root = open(path, options)?;
         let seen = root.as_ref().map_or_else(State::no_stamp, State::stamp);
         let index = root.as_ref().and_then(State::index).unwrap_or_default();
+        let announced = self.announce(tree, root.as_ref(), &index, options).await?;
         let leaves = self.checked_leaves(tree, &index).await?;
         let pending = self.pending(root.as_ref()).await;
         let finished = root.as_ref().is_none_or(|root| State::pending(root).is_empty());
@@ -106,8 +109,51 @@ impl Repository {
             return Ok(report);
         }
         let target = Target { tree, origin, seen };
+        // Kept until everything is written.
+        let _rest = self.announce_rest(&plan.write, &announced).await?;
         self.carry_out(plan, path, target, options, progress).await?;
         Ok(report)
+    }
+
+    /// Says what is about to be read, so that a server sends it in one answer.
+    ///
+    /// What the folder holds already is known from its index. Where files are that no index vouches
+    /// for, they have to be compared first: then only trees are asked for here, and in the end just
+    /// the files that are to be written.
+    async fn announce(
+        &self,
+        tree: TreeId,
+        root: Option<&Handle>,
+        index: &Index,
+        options: &CheckoutOptions,
+    ) -> Result<Announced, FolderError> {
+        let have: Vec<TreeId> =
+            index.origin.iter().filter_map(|origin| origin.tree.parse().ok()).collect();
+        let is_empty = |root: &Handle| root.names().is_ok_and(|names| names.is_empty());
+        let contents = !options.dry_run && (!have.is_empty() || root.is_none_or(is_empty));
+        let own = index.entries().iter().map(|entry| entry.known.content().id);
+        let own = if have.is_empty() { BTreeSet::new() } else { own.collect() };
+        let prefetch = self.store.prefetch(Want::Tree { tree, have, contents }).await?;
+        Ok(Announced { prefetch, own })
+    }
+
+    /// Says which files are about to be read that were not announced as part of their tree.
+    async fn announce_rest(
+        &self,
+        writes: &[Write],
+        announced: &Announced,
+    ) -> Result<Prefetch, FolderError> {
+        let Announced { prefetch, own } = announced;
+        if !prefetch.is_useful() {
+            return Ok(Prefetch::nothing());
+        }
+        let comes = |id: &BlobId| prefetch.brings_contents() && !own.contains(id);
+        let rest: BTreeMap<BlobId, u64> = writes
+            .iter()
+            .map(|write| (write.leaf.id, write.leaf.size))
+            .filter(|(id, _)| !comes(id))
+            .collect();
+        Ok(self.store.prefetch(Want::Blobs(rest.into_iter().collect())).await?)
     }
 
     /// Everything below `tree`, refused whole if any of it cannot be laid out on a disk.
@@ -116,7 +162,7 @@ impl Repository {
         // The folder is the root of what is checked out, so that links of a subtree may not leave
         // it either.
         let known = Arc::new(index.trees());
-        let listing = self.list_unknown(&BookPath::root(), tree, known).await?;
+        let listing = self.list_at_most(&BookPath::root(), tree, known, u64::MAX).await?;
         // A link that the folder has was looked at when it was written.
         let has = |leaf: &Leaf| {
             let entry = index.get(leaf.path.as_str());
@@ -127,22 +173,9 @@ impl Repository {
         };
         let is_new_link = |leaf: &&Leaf| leaf.kind == EntryKind::Symlink && !has(leaf);
         let links: Vec<Leaf> = listing.leaves.iter().filter(is_new_link).cloned().collect();
-        let store = self.store.clone();
-        let checked = for_each(links, self.jobs, move |leaf| {
-            let store = store.clone();
-            async move {
-                let target = store.get_blob(&leaf.id).await;
-                let target = target
-                    .map_err(|source| FolderError::Content { path: leaf.path.clone(), source })?;
-                let fault = check_symlink(&leaf.path, &target).err();
-                Ok::<_, FolderError>(fault.map(|error| PathFault {
-                    path: leaf.path.to_string(),
-                    reason: format!("it points to {:?}: {}", error.target, error.rule),
-                }))
-            }
-        });
+        let checked = self.link_faults(links).await;
         let mut faults = listing.faults;
-        faults.extend(checked.await?.into_iter().flatten());
+        faults.extend(checked.map_err(|(path, source)| FolderError::Content { path, source })?);
         if faults.is_empty() {
             Ok(listing.leaves)
         } else {
@@ -265,6 +298,13 @@ impl CheckoutReport {
             bytes: plan.write.iter().map(|write| write.leaf.size).sum(),
         }
     }
+}
+
+/// What was said to be read, until it is dropped.
+struct Announced {
+    prefetch: Prefetch,
+    /// The files that the folder is believed to hold and that were therefore left out.
+    own: BTreeSet<BlobId>,
 }
 
 /// What a folder is about to become.

@@ -133,6 +133,12 @@ impl RequestId {
         self.fresh
     }
 
+    /// The same id, of which whoever made it up says that no earlier try can have used it.
+    #[must_use]
+    pub fn into_fresh(self) -> Self {
+        Self { fresh: true, ..self }
+    }
+
     /// The same id for trying again what may have been done already.
     #[must_use]
     pub fn to_repeat(&self) -> Self {

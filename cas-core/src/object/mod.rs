@@ -2,6 +2,8 @@
 //!
 //! **Architecture invariant:** nothing here knows where objects are kept.
 
+use serde::{Deserialize, Serialize};
+
 pub mod codec;
 mod commit;
 mod metadata;
@@ -17,7 +19,8 @@ pub use symlink::{SymlinkError, check_symlink};
 pub use tree::{Entry, EntryKind, Totals, Tree, TreeBuilder, TreeError, collisions};
 
 /// The kinds of stored object. Each has its own key space, so ids of two kinds never meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A file's exact bytes.
     Blob,

@@ -29,7 +29,7 @@ pub struct Request {
 impl RefEntry {
     /// Every request that made this movement, in order: one, or those of a group.
     pub fn requests(&self) -> Vec<Request> {
-        let pairs = self.metadata.iter().filter(|(key, _)| key.starts_with(PREFIX));
+        let pairs = self.metadata.iter().filter(|(key, _)| is_reserved(key));
         let group: Vec<_> = pairs.filter_map(|(_, value)| parse(value)).collect();
         if !group.is_empty() {
             return group;
@@ -64,9 +64,38 @@ pub(crate) fn group_metadata(requests: &[Request]) -> Result<Metadata, NameError
         let Request { request_id, operation, actor, commit } = request;
         let commit = commit.map_or_else(|| "-".to_owned(), |commit| commit.to_string());
         let value = format!("{request_id} {operation} {commit} {actor}");
-        metadata.insert(&format!("{PREFIX}{:02}", at + 1), &value)?;
+        metadata.insert(&numbered_key(at), &value)?;
     }
     Ok(metadata)
+}
+
+/// What is wrong with the requests that an entry names; `None` if nothing is.
+pub(super) fn group_fault(entry: &RefEntry) -> Option<&'static str> {
+    let pairs: Vec<_> = entry.metadata.iter().filter(|(key, _)| is_reserved(key)).collect();
+    if pairs.is_empty() {
+        return None;
+    }
+    let numbered = |(at, (key, _)): (usize, &(&str, &str))| *key == numbered_key(at);
+    let group: Vec<_> = pairs.iter().filter_map(|(_, value)| parse(value)).collect();
+    if group.len() != pairs.len() || group.len() < 2 || !pairs.iter().enumerate().all(numbered) {
+        return Some("the requests that it names are malformed");
+    }
+    let ends = group.last().is_some_and(|last| {
+        last.request_id == entry.request_id
+            && last.operation == entry.operation
+            && last.actor == entry.actor
+            && last.commit == entry.target
+    });
+    (!ends).then_some("the last of the requests that it names is not its own")
+}
+
+/// Whether a metadata key names a request, which only whoever does the requests may write.
+pub fn is_reserved(key: &str) -> bool {
+    key.starts_with(PREFIX)
+}
+
+fn numbered_key(at: usize) -> String {
+    format!("{PREFIX}{:02}", at + 1)
 }
 
 fn parse(value: &str) -> Option<Request> {
@@ -125,6 +154,21 @@ mod tests {
         assert_eq!(read.requests(), requests);
         assert_eq!(read.made_by(&requests[1].request_id), Some(requests[1].clone()));
         assert_eq!(read.made_by(&RequestId::from_bytes([9; 16])), None);
+    }
+
+    #[test]
+    fn a_group_that_contradicts_its_entry_is_a_fault() {
+        let requests = [request(1, "ada"), request(2, "bob")];
+        let right = entry(&requests);
+        assert_eq!(group_fault(&right), None);
+        assert_eq!(group_fault(&entry(&requests[..1])), None);
+        let forged = RefEntry { actor: Actor::parse("eve").unwrap(), ..right.clone() };
+        assert!(group_fault(&forged).is_some());
+        for (key, value) in [("request.03", "no request"), ("request.7", "x put - y")] {
+            let mut bad = right.clone();
+            bad.metadata.insert(key, value).unwrap();
+            assert!(group_fault(&bad).is_some(), "{key}");
+        }
     }
 
     #[test]

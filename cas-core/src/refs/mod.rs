@@ -11,7 +11,7 @@ mod update;
 mod verify;
 
 pub use entry::{LogEntry, RefEntry};
-pub use group::{GROUP_REQUESTS, Request};
+pub use group::{GROUP_REQUESTS, Request, is_reserved};
 pub use log::RefLog;
 pub use update::{Expectation, RefUpdate, UpdateOutcome};
 pub use verify::{LogFault, LogReport, verify_log};

@@ -1,5 +1,6 @@
 //! Verifying a ref's whole log.
 
+use super::group::group_fault;
 use super::{LogEntry, RefError};
 use crate::name::{BookId, CommitId, EntryId, RefName};
 use crate::object::Kind;
@@ -74,6 +75,9 @@ pub async fn verify_log(
             if found.entry.time < before.entry.time {
                 fault("the entry is older than the one before it".to_owned());
             }
+        }
+        if let Some(reason) = group_fault(&found.entry) {
+            fault(reason.to_owned());
         }
         if let Some(reason) = check_tag(name, &found) {
             fault(reason.to_owned());

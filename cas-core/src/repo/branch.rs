@@ -1,8 +1,6 @@
 //! Books, branches and tags: listing them, and moving, deleting and restoring refs.
 
-use globset::GlobBuilder;
-
-use super::{RepoError, Repository, for_each};
+use super::{Globs, RepoError, Repository, for_each};
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId};
 use crate::object::Metadata;
 use crate::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, earlier_try};
@@ -101,16 +99,8 @@ impl Repository {
     async fn names(&self, book: &BookId, pattern: Option<&str>) -> Result<Vec<RefName>, RepoError> {
         let mut names = self.store.refs().names(book).await?;
         if let Some(pattern) = pattern {
-            let bad = |error: globset::Error| RepoError::Pattern {
-                pattern: pattern.to_owned(),
-                reason: error.kind().to_string(),
-            };
-            let glob = GlobBuilder::new(pattern)
-                .literal_separator(true)
-                .build()
-                .map_err(bad)?
-                .compile_matcher();
-            names.retain(|name| glob.is_match(name.as_str()));
+            let globs = Globs::parse([pattern])?;
+            names.retain(|name| globs.is_match(name.as_str()));
         }
         Ok(names)
     }

@@ -196,6 +196,14 @@ pub enum RepoError {
         /// Every fault.
         faults: Vec<super::PathFault>,
     },
+    /// More files than may be looked at in one go.
+    #[error("there are {files} files; {most} are the most that are looked at in one go")]
+    TooManyFiles {
+        /// How many there are.
+        files: u64,
+        /// How many there may be.
+        most: u64,
+    },
     /// Content could not be read.
     #[error("cannot read {what}")]
     Content {
@@ -259,6 +267,7 @@ impl RepoError {
             | Self::MoveIntoItself { .. }
             | Self::Tree { .. }
             | Self::BadTree { .. }
+            | Self::TooManyFiles { .. }
             | Self::Pattern { .. } => ErrorKind::Invalid,
             Self::Content { source, .. } => source.into(),
             Self::Internal(_) => ErrorKind::Internal,

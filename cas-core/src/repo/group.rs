@@ -52,7 +52,6 @@ struct Chain<'a> {
     tree: TreeId,
     /// The requests that made a commit each.
     requests: Vec<Request>,
-    answers: Vec<Result<EditReport, RepoError>>,
 }
 
 impl Repository {
@@ -72,35 +71,48 @@ impl Repository {
         let session = self.store.session().await?;
         let mut contents_put = vec![false; wishes.len()];
         for attempt in 0..ATTEMPTS {
-            let (head, parent, commit) = self.branch_head(book, branch).await?;
-            let mut chain = Chain {
-                editor: TreeEditor::new(&self.store, commit.tree).await?,
-                commit: parent,
-                tree: commit.tree,
-                requests: Vec::new(),
-                answers: Vec::new(),
+            let Some(head) = self.store.refs().head(book, branch).await? else {
+                return Err(self.no_ref(book, branch).await?);
             };
+            let mut chain = match head.entry.target {
+                Some(commit) => Some(self.chain(commit).await?),
+                None => None,
+            };
+            let mut answers = Vec::with_capacity(wishes.len());
             for (wish, put) in wishes.iter().zip(&mut contents_put) {
-                let answer = match replay.find(&self.store, &head, &wish.request.request_id).await?
-                {
-                    Some(entry) => {
-                        self.report_again(&entry, &wish.request.request_id, wish.edits).await
+                let request = &wish.request.request_id;
+                let answer = match (replay.find(&self.store, &head, request).await?, &mut chain) {
+                    // Done before, wherever the branch is by now, and be it deleted.
+                    (Some(entry), _) => self.report_again(&entry, request, wish.edits).await,
+                    (None, Some(chain)) => self.extend(&session, chain, wish, put).await,
+                    (None, None) => {
+                        Err(RepoError::Deleted { book: book.clone(), name: branch.clone() })
                     }
-                    None => self.extend(&session, &mut chain, wish, put).await,
                 };
                 match answer {
                     Err(error) if !is_about_the_request(&error) => return Err(error),
-                    answer => chain.answers.push(answer),
+                    answer => answers.push(answer),
                 }
             }
-            if chain.requests.is_empty() || self.move_along(&session, wishes, &head, &chain).await?
-            {
-                return Ok(chain.answers);
+            let made = chain.filter(|chain| !chain.requests.is_empty());
+            let done = match &made {
+                None => true,
+                Some(chain) => self.move_along(&session, wishes, &head, chain).await?,
+            };
+            if done {
+                return Ok(answers);
             }
             tokio::time::sleep(self.env.backoff(attempt)).await;
         }
         Err(RefError::Contended { book: book.clone(), name: branch.clone(), attempts: ATTEMPTS }
             .into())
+    }
+
+    /// A chain that begins at `commit`.
+    async fn chain(&self, commit: CommitId) -> Result<Chain<'_>, RepoError> {
+        let tree = self.store.get_commit(&commit).await?.tree;
+        let editor = TreeEditor::new(&self.store, tree).await?;
+        Ok(Chain { editor, commit, tree, requests: Vec::new() })
     }
 
     /// Applies one wish to the end of the chain, if it can be done.

@@ -4,6 +4,7 @@
 //! trees, commit, publish, ref entry; and every write to a branch checks what it believed to be
 //! there, so that no change is lost.
 
+mod archive;
 mod book;
 mod branch;
 mod content;
@@ -11,29 +12,40 @@ mod diff;
 mod edit;
 mod editor;
 mod error;
+mod fetch;
+mod globs;
 mod group;
 mod history;
 mod log_page;
 mod parallel;
 mod queue;
 mod read;
+mod receive;
 mod replay;
 mod resolve;
+mod search;
 mod version;
 mod walk;
 
+pub use archive::{ARCHIVE_VERSION, Archive, ArchiveFormat, ArchiveRequest, Pieces};
 pub use branch::{BookSummary, Deletion, RefRequest, RefSummary};
 pub use content::{Content, ContentWriter};
 pub use diff::{Change, ChangeStatus, Side};
 pub use edit::{Edit, EditOutcome, EditReport, EditResult, PathEdit, Precondition};
 pub use error::RepoError;
+pub use fetch::{FetchRequest, OutgoingStream};
+pub use globs::Globs;
 pub use history::LogItem;
 pub use log_page::{LogFilter, LogPage};
 pub use queue::EditQueue;
 pub use read::{Found, ListItem};
+pub use receive::{ReceiveError, Receiver};
 pub use resolve::{FoundObject, Resolved};
+pub use search::{
+    LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Skipped, TEXT_BYTES,
+};
 pub use version::VersionRequest;
-pub use walk::{Leaf, Listing, PathFault, one_line};
+pub use walk::{FILES_AT_ONCE, Leaf, Listing, PathFault, one_line};
 
 pub(crate) use error::lines;
 pub(crate) use parallel::for_each;

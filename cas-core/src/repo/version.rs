@@ -78,17 +78,6 @@ impl Repository {
         })
     }
 
-    /// The branch's newest entry and the commit it points at; an error when there is none.
-    pub(crate) async fn branch_head(
-        &self,
-        book: &BookId,
-        name: &RefName,
-    ) -> Result<(LogEntry, CommitId, Commit), RepoError> {
-        let (head, id) = self.live(book, name).await?;
-        let commit = self.store.get_commit(&id).await?;
-        Ok((head, id, commit))
-    }
-
     /// A ref that is there, and where it points.
     pub(crate) async fn live(
         &self,

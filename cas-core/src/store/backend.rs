@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{ByteStream, StoreError};
+use super::{ByteStream, Prefetch, StoreError, Want};
 use crate::name::{BookId, Hash, HashPrefix, RefName};
 use crate::object::Kind;
 use crate::refs::{LogEntry, RefError, RefUpdate, UpdateOutcome};
@@ -32,6 +32,16 @@ pub trait Objects: Debug + Send + Sync {
     /// All ids of `kind` that begin with `prefix`, in order.
     async fn list(&self, kind: Kind, prefix: &HashPrefix) -> Result<Vec<Hash>, StoreError>;
 
+    /// Says what will be read soon, so that a store that is asked over a network can bring it in
+    /// one answer. Until the returned value is dropped, reads of what was announced are answered
+    /// from that; whatever it lacks is read as if nothing had been said.
+    ///
+    /// A hint, and no promise on either side: announcing nothing changes no result.
+    async fn prefetch(&self, want: Want) -> Result<Prefetch, StoreError> {
+        let _ = want;
+        Ok(Prefetch::nothing())
+    }
+
     /// Begins to write objects.
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError>;
 }
@@ -40,6 +50,9 @@ pub trait Objects: Debug + Send + Sync {
 ///
 /// Nothing may name an object before [`publish`](Self::publish) has returned. Dropping a writer
 /// without publishing leaves no reader a trace of what was not yet visible.
+///
+/// What an object names is written or found before it: a store may refuse a tree or a commit that
+/// is not complete.
 #[async_trait]
 pub trait ObjectWriter: Debug + Send + Sync {
     /// Writes a whole object whose bytes hash to `id`. Returns whether it was new.

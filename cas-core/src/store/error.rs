@@ -1,6 +1,7 @@
 //! Why a store could not do what it was asked.
 
-use super::Cause;
+use super::wire::WireError;
+use super::{Cause, RemoteError};
 use crate::error::ErrorKind;
 use crate::name::Hash;
 use crate::object::{DecodeError, Kind};
@@ -123,6 +124,18 @@ pub enum StoreError {
     /// An upload was given up, because something else failed or the user wanted to stop.
     #[error("the upload was given up")]
     GivenUp,
+    /// Objects on their way between a server and a client that break a rule.
+    #[error("what came over the network cannot be used")]
+    Wire(#[from] WireError),
+    /// A server keeps the store, and what is in its bucket is not to be got at from here.
+    #[error("{location} is a server: its store is made, proved and repaired where it is kept")]
+    NoBucket {
+        /// The server.
+        location: String,
+    },
+    /// A server failed, or the way to it.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// The place is given in a way that this program does not know.
     #[error("{location:?} is no store location: {rule}")]
     BadLocation {
@@ -144,6 +157,8 @@ impl StoreError {
             Self::Missing { .. } | Self::Damaged { .. } | Self::Undecodable { .. } => {
                 ErrorKind::Corrupt
             }
+            Self::Wire(source) => source.kind(),
+            Self::Remote(source) => source.kind(),
             Self::ContentChanged { .. } => ErrorKind::Conflict,
             Self::NoStore { .. } => ErrorKind::NotFound,
             Self::Closed
@@ -151,6 +166,7 @@ impl StoreError {
             | Self::TooLarge { .. }
             | Self::Unwritable { .. }
             | Self::NotEmpty { .. }
+            | Self::NoBucket { .. }
             | Self::BadLocation { .. } => ErrorKind::Invalid,
             // A version that is not known here is no damage.
             Self::BadMarker { source, .. } => match source {

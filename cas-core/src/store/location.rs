@@ -1,4 +1,5 @@
-//! Where a store is: a folder, memory, or a prefix in a bucket; written as a path or a URL.
+//! Where a store is: a folder, memory, a prefix in a bucket, or behind a server; written as a path
+//! or a URL.
 //!
 //! A location never holds credentials: they come from the environment, so that a location can be
 //! logged, shown and kept in scripts. One that has them is refused without repeating it.
@@ -24,6 +25,9 @@ pub enum Location {
     Folder(PathBuf),
     /// The memory of this process: gone when it ends.
     Memory,
+    /// What a server of stores serves, by the address of that server: `http://` or `https://`, a
+    /// host and perhaps a path, without a slash at the end.
+    Http(String),
     /// A bucket of S3 or of anything that speaks S3.
     S3(S3Location),
     /// A bucket of Google Cloud Storage.
@@ -89,10 +93,11 @@ impl Location {
             "file" => Err(bad(text, "a file URL holds an absolute path, as in file:///var/books")),
             "memory" if rest.is_empty() => Ok(Self::Memory),
             "memory" => Err(bad(text, "a store in memory has no name: memory://")),
+            "http" | "https" => server(text).map(Self::Http),
             "s3" | "r2" | "gs" | "az" => Self::bucket(text),
             _ => Err(bad(
                 text,
-                "a store is a path or a URL with file, s3, r2, gs, az or memory before ://",
+                "a store is a path or a URL with file, http, https, s3, r2, gs, az or memory before ://",
             )),
         }
     }
@@ -161,7 +166,7 @@ impl Location {
     /// Where in the bucket the store is; the root for a folder.
     pub fn prefix(&self) -> Key {
         match self {
-            Self::Folder(_) | Self::Memory => Key::default(),
+            Self::Folder(_) | Self::Memory | Self::Http(_) => Key::default(),
             Self::S3(place) => place.prefix.clone(),
             Self::Gcs { prefix, .. } | Self::Azure { prefix, .. } => prefix.clone(),
         }
@@ -227,6 +232,20 @@ pub(super) fn endpoint(text: &str, value: &str) -> Result<String, StoreError> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// The address of a server of stores.
+fn server(text: &str) -> Result<String, StoreError> {
+    let rule = "a server is http://HOST[:PORT][/BASE] or https://HOST[:PORT][/BASE]";
+    let url = Url::parse(text).map_err(|_| bad(text, rule))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let rule = "a location holds no credentials: put the token into CAS_TOKEN";
+        return Err(bad(&format!("{}://…", url.scheme()), rule));
+    }
+    if url.host_str().is_none() || url.query().is_some() || url.fragment().is_some() {
+        return Err(bad(text, rule));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
 fn prefix(text: &str, segments: &[String]) -> Result<Key, StoreError> {
     let joined = segments.join("/");
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~!$&'()+,;=@".contains(c);
@@ -270,6 +289,7 @@ impl fmt::Display for Location {
         match self {
             Self::Folder(path) => path.display().fmt(f),
             Self::Memory => f.write_str("memory://"),
+            Self::Http(url) => f.write_str(url),
             Self::Gcs { bucket, prefix } => place(f, "gs", bucket, prefix),
             Self::Azure { container, prefix } => place(f, "az", container, prefix),
             Self::S3(S3Location {
@@ -333,12 +353,17 @@ mod tests {
             "gs://books/a",
             "az://books",
             "memory://",
+            "http://127.0.0.1:8080",
+            "https://books.example.org/cas",
         ] {
             assert_eq!(Location::parse(same).unwrap().to_string(), same);
         }
         let place = s3("s3://books/a/?endpoint=https%3A%2F%2Fs3.example.org%2F");
         assert_eq!(place.endpoint.as_deref(), Some("https://s3.example.org"));
         assert_eq!((place.bucket.as_str(), place.prefix.as_ref()), ("books", "a"));
+        let server = Location::parse("http://Books.example.org:80/a/../b/").unwrap();
+        assert_eq!(server, Location::Http("http://books.example.org/b".to_owned()));
+        assert!(server.is_remote());
         let place = s3("r2://acc/books/x/y");
         assert_eq!((place.bucket.as_str(), place.prefix.as_ref()), ("books", "x/y"));
         assert_eq!(place.r2.unwrap().id, "acc");
@@ -362,6 +387,9 @@ mod tests {
             "s3://b/a%20b",
             "s3://b:9000/x",
             "memory://x",
+            "http://",
+            "https://host/?x=y",
+            "https://host/#x",
         ] {
             let refused = Location::parse(text);
             // The URL's own rules remove `..` that stand plain; what is left must be clean.
@@ -376,7 +404,12 @@ mod tests {
 
     #[test]
     fn never_repeats_credentials() {
-        for text in ["s3://AKIA:hush@books/a", "s3://b?endpoint=https://me:hush@host"] {
+        for text in [
+            "s3://AKIA:hush@books/a",
+            "s3://b?endpoint=https://me:hush@host",
+            "https://me:hush@books.example.org",
+            "https://hush@books.example.org",
+        ] {
             let said = Location::parse(text).unwrap_err().to_string();
             assert!(!said.contains("hush"), "{said}");
             assert!(said.contains("credentials"), "{said}");

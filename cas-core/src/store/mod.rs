@@ -22,18 +22,24 @@ mod local;
 mod location;
 mod marker;
 mod objects;
+mod once;
+mod prefetch;
+mod remote;
 mod session;
 mod spool;
 mod stream;
 mod transfer;
 mod typed;
+pub mod wire;
 
 pub use backend::{ObjectWriter, Objects, Refs};
 pub use bucket::Bucket;
 pub(crate) use bucket::Put;
-pub use cache::Cache;
+pub use cache::{Cache, CacheStats, MemoryCache};
 pub use cause::Cause;
-pub use connect::{Connection, Setting, Source, Variables, connect};
+pub use connect::{
+    Connection, ServerConnection, Setting, Source, Variables, connect, connect_server,
+};
 pub use doctor::{Check, Examination, Finding, Findings, Measured, examine};
 pub use error::StoreError;
 pub use local::LocalStore;
@@ -42,6 +48,8 @@ pub use marker::{Marker, Writers, create, look, open, restrict};
 /// What the object store's client says.
 pub use object_store::Error as BackendError;
 pub use objects::BucketObjects;
+pub use prefetch::{Prefetch, Want};
+pub use remote::RemoteError;
 pub use session::Session;
 pub use spool::Spooled;
 pub use stream::ByteStream;

@@ -1,16 +1,14 @@
 //! Objects in a bucket.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use object_store::path::Path as Key;
-use tokio::sync::OnceCell;
 
 use super::local::Stage;
+use super::once::Once;
 use super::{Bucket, ByteStream, ObjectWriter, Objects, StoreError, layout};
 use crate::env::Env;
 use crate::limits;
@@ -70,7 +68,7 @@ impl Objects for BucketObjects {
             None => Box::new(DirectWriter {
                 bucket: self.bucket.clone(),
                 env: self.env.clone(),
-                puts: Mutex::default(),
+                puts: Once::default(),
             }),
         })
     }
@@ -84,35 +82,14 @@ impl Objects for BucketObjects {
 struct DirectWriter {
     bucket: Bucket,
     env: Env,
-    /// The puts that were begun, by key.
-    puts: Mutex<BTreeMap<Key, Arc<OnceCell<()>>>>,
-}
-
-impl DirectWriter {
-    /// Does `put` unless the key was put before. Returns whether the object was new.
-    async fn once<F>(&self, key: &Key, put: F) -> Result<bool, StoreError>
-    where
-        F: Future<Output = Result<bool, StoreError>>,
-    {
-        let cell = {
-            let mut puts = self.puts.lock().unwrap_or_else(PoisonError::into_inner);
-            puts.entry(key.clone()).or_default().clone()
-        };
-        let mut new = false;
-        let result = cell.get_or_try_init(|| async {
-            new = put.await?;
-            Ok::<_, StoreError>(())
-        });
-        result.await?;
-        Ok(new)
-    }
+    puts: Once<Key>,
 }
 
 #[async_trait]
 impl ObjectWriter for DirectWriter {
     async fn write(&self, kind: Kind, id: &Hash, bytes: Bytes) -> Result<bool, StoreError> {
         let key = layout::object(kind, id);
-        self.once(&key, self.bucket.put_object(&key, bytes, &self.env)).await
+        self.puts.run(&key, self.bucket.put_object(&key, bytes, &self.env)).await
     }
 
     async fn write_stream(
@@ -135,7 +112,7 @@ impl ObjectWriter for DirectWriter {
             self.bucket.put_stream(&key, stream).await?;
             Ok(true)
         };
-        self.once(&key, put).await
+        self.puts.run(&key, put).await
     }
 
     async fn replace(&self, kind: Kind, id: &Hash, stream: ByteStream) -> Result<(), StoreError> {
@@ -153,9 +130,8 @@ impl ObjectWriter for DirectWriter {
     }
 
     async fn publish(&self) -> Result<(), StoreError> {
-        let count = self.puts.lock().unwrap_or_else(PoisonError::into_inner).len();
         // A branch that is new is written to without a look, so nothing else would show it.
-        if count >= LONG_SESSION { self.bucket.check_not_emptied().await } else { Ok(()) }
+        if self.puts.len() >= LONG_SESSION { self.bucket.check_not_emptied().await } else { Ok(()) }
     }
 }
 

@@ -57,6 +57,11 @@ impl Session {
         self.writer.contains(Kind::Blob, id.hash(), size).await
     }
 
+    /// Whether an object is there with this size; if so, it may be relied on once published.
+    pub async fn contains(&self, kind: Kind, id: &Hash, size: u64) -> Result<bool, StoreError> {
+        self.writer.contains(kind, id, size).await
+    }
+
     /// Puts a tree. Returns its id and whether it was new.
     pub async fn put_tree(&self, tree: &Tree) -> Result<(TreeId, bool), StoreError> {
         let (id, bytes) = tree.encode_with_id();

@@ -1,8 +1,9 @@
 //! A large blob, verified before anybody reads it.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 use std::ops::RangeInclusive;
+use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -36,11 +37,9 @@ impl Spooled {
         match self {
             Self::Memory(_) => Ok(ByteStream::from_bytes(self.read_range(&range)?)),
             Self::File(file) => {
-                let failed = || StoreError::io("read a temporary file");
-                let mut file = file.try_clone().map_err(failed())?;
-                file.seek(SeekFrom::Start(*range.start())).map_err(failed())?;
-                let rest = ByteStream::from_file(file, u64::MAX, "a temporary file");
-                Ok(ByteStream { size, pieces: rest.first(size) })
+                // A clone shares the position of the file, which is therefore left alone.
+                let file = file.try_clone().map_err(StoreError::io("read a temporary file"))?;
+                Ok(ByteStream::from_part(file, *range.start(), size, "a temporary file"))
             }
         }
     }
@@ -58,13 +57,19 @@ impl Spooled {
                 })
             }
             Self::File(file) => {
-                let mut file = file.try_clone().map_err(failed())?;
-                file.seek(SeekFrom::Start(*range.start())).map_err(failed())?;
-                let mut bytes = Vec::new();
                 let size = range.end() - range.start() + 1;
-                file.take(size).read_to_end(&mut bytes).map_err(failed())?;
+                let mut bytes = vec![0; position(size)];
+                file.read_exact_at(&mut bytes, *range.start()).map_err(failed())?;
                 Ok(bytes.into())
             }
+        }
+    }
+
+    /// Everything, of `size` bytes, in pieces; as often as is asked.
+    pub(super) fn pieces(&self, size: u64) -> Result<ByteStream, StoreError> {
+        match size.checked_sub(1) {
+            Some(last) => self.range(0..=last),
+            None => Ok(ByteStream::from_bytes(Bytes::new())),
         }
     }
 

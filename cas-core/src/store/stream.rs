@@ -1,6 +1,7 @@
 //! Blobs in pieces, verified as they pass.
 
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -50,26 +51,24 @@ impl ByteStream {
         Ok(all.into())
     }
 
-    /// The first `size` bytes, in pieces.
-    pub(super) fn first(self, size: u64) -> BoxStream<'static, Result<Bytes, StoreError>> {
-        let state = (self.pieces, size);
-        let pieces = futures::stream::unfold(state, |(mut pieces, left)| async move {
-            if left == 0 {
-                return None;
-            }
-            let piece = pieces.next().await?.map(|mut piece| {
-                piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                piece
-            });
-            let taken = piece.as_ref().map_or(left, |piece| piece.len() as u64);
-            Some((piece, (pieces, left - taken)))
-        });
-        pieces.boxed()
-    }
-
     /// The rest of a file, said to have `size` bytes; `what` names it in errors.
     pub(crate) fn from_file(file: std::fs::File, size: u64, what: &str) -> Self {
         let pieces = FilePieces::new(file, format!("read {what}"));
+        Self { size, pieces: futures::stream::iter(pieces).boxed() }
+    }
+
+    /// `size` bytes of a file, from `start` on. The file's own position is neither used nor moved, so
+    /// that any number of these can be read at once; `what` names it in errors.
+    pub(crate) fn from_part(file: std::fs::File, start: u64, size: u64, what: &str) -> Self {
+        let action = format!("read {what}");
+        let chunk = limits::CHUNK_BYTES as u64;
+        let pieces = (0..size.div_ceil(chunk)).map(move |nth| {
+            let len = chunk.min(size - nth * chunk);
+            let mut piece = vec![0; usize::try_from(len).unwrap_or_default()];
+            file.read_exact_at(&mut piece, start + nth * chunk)
+                .map_err(StoreError::io(action.clone()))?;
+            Ok(piece.into())
+        });
         Self { size, pieces: futures::stream::iter(pieces).boxed() }
     }
 

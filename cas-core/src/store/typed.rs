@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::cache::CachedObjects;
+use super::cache::{CachedObjects, RememberedObjects};
 use super::objects::whole_limit;
 use super::{
-    Bucket, BucketObjects, ByteStream, Cache, Objects, Refs, Session, Spooled, StoreError,
+    Bucket, BucketObjects, ByteStream, Cache, MemoryCache, Objects, Prefetch, Refs, Session,
+    Spooled, StoreError, Want,
 };
 use crate::env::Env;
 use crate::limits;
@@ -38,6 +39,12 @@ impl Store {
     #[must_use]
     pub fn cached(self, cache: Cache) -> Self {
         Self { objects: Arc::new(CachedObjects::new(self.objects, cache)), ..self }
+    }
+
+    /// The same store, with small objects read from memory where they are there.
+    #[must_use]
+    pub fn cached_in_memory(self, cache: MemoryCache) -> Self {
+        Self { objects: Arc::new(RememberedObjects::new(self.objects, cache)), ..self }
     }
 
     /// The refs.
@@ -81,6 +88,12 @@ impl Store {
         self.read(Kind::Blob, id.hash()).await
     }
 
+    /// A blob of at most `limit` bytes, and of at most [`limits::WHOLE_BYTES`]: what is said to be
+    /// small is not read when it is not.
+    pub async fn get_small_blob(&self, id: &BlobId, limit: u64) -> Result<Bytes, StoreError> {
+        self.read_at_most(Kind::Blob, id.hash(), limit.min(limits::WHOLE_BYTES)).await
+    }
+
     /// A blob of any size in pieces. The last piece comes only when all bytes are verified; until
     /// then whatever came may be wrong.
     pub async fn stream_blob(&self, id: &BlobId) -> Result<ByteStream, StoreError> {
@@ -96,6 +109,16 @@ impl Store {
         }
         let size = stream.size;
         Ok(Spooled::Memory(stream.collect(size).await?))
+    }
+
+    /// The exact bytes of an object that is held whole.
+    pub async fn get_bytes(&self, kind: Kind, id: &Hash) -> Result<Bytes, StoreError> {
+        self.read(kind, id).await
+    }
+
+    /// Says what will be read soon: see [`Objects::prefetch`].
+    pub async fn prefetch(&self, want: Want) -> Result<Prefetch, StoreError> {
+        self.objects.prefetch(want).await
     }
 
     /// The size in bytes of an object; `None` if absent.
@@ -133,15 +156,19 @@ impl Store {
     /// The bytes of an object, after verifying them. Wrong ones are asked for once more: they may
     /// have been spoiled on the way.
     async fn read(&self, kind: Kind, id: &Hash) -> Result<Bytes, StoreError> {
-        let mut found = self.read_once(kind, id).await;
+        self.read_at_most(kind, id, whole_limit(kind)).await
+    }
+
+    async fn read_at_most(&self, kind: Kind, id: &Hash, limit: u64) -> Result<Bytes, StoreError> {
+        let mut found = self.read_once(kind, id, limit).await;
         if matches!(found, Err(StoreError::Damaged { .. })) {
-            found = self.read_once(kind, id).await;
+            found = self.read_once(kind, id, limit).await;
         }
         found
     }
 
-    async fn read_once(&self, kind: Kind, id: &Hash) -> Result<Bytes, StoreError> {
-        let Some(bytes) = self.objects.read(kind, id, whole_limit(kind)).await? else {
+    async fn read_once(&self, kind: Kind, id: &Hash, limit: u64) -> Result<Bytes, StoreError> {
+        let Some(bytes) = self.objects.read(kind, id, limit).await? else {
             return Err(StoreError::Missing { kind, id: *id });
         };
         let found = Hash::of(&bytes);

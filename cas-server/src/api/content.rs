@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use cas_core::limits;
@@ -17,6 +17,9 @@ use http_range_header::parse_range_header;
 
 use super::extract::header_text;
 use crate::problem::{Problem, chain};
+
+/// The header with the commit that an answer was read from or made.
+pub(crate) static COMMIT: HeaderName = HeaderName::from_static("cas-commit");
 
 /// Most ranges that one request may ask for.
 const RANGES: usize = 64;

@@ -4,6 +4,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use cas_core::name::{BookPath, NameError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
@@ -125,6 +126,14 @@ where
             return Ok(None);
         }
         <Self as FromRequest<App>>::from_request(request, app).await.map(Some)
+    }
+}
+
+/// A path as it stands in a URL: a folder's may end with a slash.
+pub(crate) fn path_of(text: &str) -> Result<BookPath, NameError> {
+    match text.strip_suffix('/').unwrap_or(text) {
+        "" => Ok(BookPath::root()),
+        text => BookPath::parse(text),
     }
 }
 

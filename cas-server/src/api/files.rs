@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cas_core::name::{BlobId, BookId, BookPath, NameError, Operation, RefName, TreeId};
+use cas_core::name::{BlobId, BookId, BookPath, Operation, RefName, TreeId};
 use cas_core::object::EntryKind;
 use cas_core::repo::{Edit, EditOutcome, Found, PathEdit, Precondition, VersionRequest};
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::content_of;
-use super::content::{Caching, Etag, Head};
-use super::extract::{Path, Query};
+use super::content::{COMMIT, Caching, Etag, Head};
+use super::extract::{Path, Query, path_of};
 use super::precondition::PathPrecondition;
 use super::refs::Message;
 use super::view::{EditView, ItemView};
@@ -22,9 +22,6 @@ use crate::app::App;
 use crate::caller::{Caller, Verb};
 use crate::problem::{Problem, ProblemView};
 use crate::request_id::Key;
-
-/// The header with the commit that an answer was read from or made.
-static COMMIT: HeaderName = HeaderName::from_static("cas-commit");
 
 /// The header with the kind of a file: `file`, `executable` or `symlink`.
 static KIND: HeaderName = HeaderName::from_static("cas-kind");
@@ -67,14 +64,6 @@ struct Folder {
     tree: String,
     /// What is in it, in the order of paths.
     entries: Vec<ItemView>,
-}
-
-/// A path as it stands in a URL: a folder's may end with a slash.
-fn path_of(text: &str) -> Result<BookPath, NameError> {
-    match text.strip_suffix('/').unwrap_or(text) {
-        "" => Ok(BookPath::root()),
-        text => BookPath::parse(text),
-    }
 }
 
 /// What is in the root of a version

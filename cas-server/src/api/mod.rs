@@ -1,15 +1,22 @@
 //! The operations, one file for each group, and the router made of them.
 
+mod archive;
 mod body;
+mod choice;
 mod commits;
 mod content;
+mod diff;
 pub(crate) mod extract;
+mod fetch;
 mod files;
 mod health;
 mod log;
 mod objects;
 mod precondition;
+mod raw;
 mod refs;
+mod search;
+mod upload;
 mod view;
 
 use axum::Router;
@@ -39,8 +46,13 @@ use crate::request_id::identify;
     components(schemas(ProblemView)),
     tags(
         (name = "objects", description = "Blobs, trees and commits by id"),
+        (name = "transfer", description = "Many objects at once, in and out"),
+        (name = "raw", description = "Refs as they are stored, for clients that verify them"),
         (name = "refs", description = "Books, branches and tags, with their logs"),
         (name = "files", description = "Files at a ref, by path"),
+        (name = "archives", description = "A version, or part of it, as one file"),
+        (name = "diff", description = "How two versions differ"),
+        (name = "search", description = "Files by path, lines by text"),
         (name = "health", description = "How the server is"),
     )
 )]
@@ -49,12 +61,18 @@ struct Base;
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
     let groups = [
+        archive::router(),
         commits::router(),
+        diff::router(),
+        fetch::router(),
         files::router(),
         health::router(),
         log::router(),
         objects::router(),
+        raw::router(),
         refs::router(),
+        search::router(),
+        upload::router(),
     ];
     let base = OpenApiRouter::with_openapi(Base::openapi());
     groups.into_iter().fold(base, OpenApiRouter::merge)

@@ -1,10 +1,13 @@
 //! Blobs, trees and commits by id: exactly the stored bytes, and trees and commits as JSON.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
-use cas_core::name::{BlobId, CommitId, TreeId};
+use bytes::Bytes;
+use cas_core::name::{BlobId, CommitId, Hash, TreeId};
 use cas_core::object::Kind;
+use cas_core::store::StoreError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -63,10 +66,17 @@ async fn get_blob(
     if let Some(response) = head.not_modified(&headers) {
         return Ok(response);
     }
-    let Some(size) = app.store().size(Kind::Blob, id.hash()).await? else {
-        return Err(Problem::not_found("no_object", format!("there is no blob {id}")));
-    };
-    head.blob(&method, &headers, app.store(), &id, size).await
+    if method == Method::HEAD {
+        return match app.store().size(Kind::Blob, id.hash()).await? {
+            Some(size) => Ok(head.whole(size, Body::empty())),
+            None => Err(no_object(Kind::Blob, id.hash())),
+        };
+    }
+    // Most blobs are small: those are read without a look at their size.
+    match bytes_of(&app, Kind::Blob, id.hash()).await? {
+        Found::Whole(bytes) => head.bytes(&headers, &bytes),
+        Found::Large(size) => head.blob(&method, &headers, app.store(), &id, size).await,
+    }
 }
 
 /// A blob's size, without its bytes
@@ -104,16 +114,15 @@ async fn get_tree(
 ) -> Result<Response, Problem> {
     let id: TreeId = id.parse()?;
     caller.may_all(Verb::Read)?;
-    if app.store().size(Kind::Tree, id.hash()).await?.is_none() {
-        return Err(Problem::not_found("no_object", format!("there is no tree {id}")));
-    }
-    let tree = app.store().get_tree(&id).await?;
+    let Found::Whole(stored) = bytes_of(&app, Kind::Tree, id.hash()).await? else {
+        return Err(no_object(Kind::Tree, id.hash()));
+    };
     let form = Form::of(&headers);
     let bytes = match form {
-        Form::Encoded => tree.encode(),
-        Form::Json => to_json(&TreeView::new(id, &tree)),
+        Form::Encoded => stored,
+        Form::Json => to_json(&TreeView::new(id, &app.store().get_tree(&id).await?)),
     };
-    form.head(id.hash(), &caller).bytes(&headers, &bytes.into())
+    form.head(id.hash(), &caller).bytes(&headers, &bytes)
 }
 
 /// A commit: its encoding, or JSON where `Accept` prefers it
@@ -136,16 +145,37 @@ async fn get_commit(
 ) -> Result<Response, Problem> {
     let id: CommitId = id.parse()?;
     caller.may_all(Verb::Read)?;
-    if app.store().size(Kind::Commit, id.hash()).await?.is_none() {
-        return Err(Problem::not_found("no_object", format!("there is no commit {id}")));
-    }
-    let commit = app.store().get_commit(&id).await?;
+    let Found::Whole(stored) = bytes_of(&app, Kind::Commit, id.hash()).await? else {
+        return Err(no_object(Kind::Commit, id.hash()));
+    };
     let form = Form::of(&headers);
     let bytes = match form {
-        Form::Encoded => commit.encode(),
-        Form::Json => to_json(&CommitView::new(id, &commit)),
+        Form::Encoded => stored,
+        Form::Json => to_json(&CommitView::new(id, &app.store().get_commit(&id).await?)),
     };
-    form.head(id.hash(), &caller).bytes(&headers, &bytes.into())
+    form.head(id.hash(), &caller).bytes(&headers, &bytes)
+}
+
+/// A stored object.
+enum Found {
+    /// All of it, verified.
+    Whole(Bytes),
+    /// A blob that is not held whole, of this size in bytes.
+    Large(u64),
+}
+
+/// The bytes of an object, if it is there.
+async fn bytes_of(app: &App, kind: Kind, id: &Hash) -> Result<Found, Problem> {
+    match app.store().get_bytes(kind, id).await {
+        Ok(bytes) => Ok(Found::Whole(bytes)),
+        Err(StoreError::TooLarge { size, .. }) if kind == Kind::Blob => Ok(Found::Large(size)),
+        Err(StoreError::Missing { .. }) => Err(no_object(kind, id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn no_object(kind: Kind, id: &Hash) -> Problem {
+    Problem::not_found("no_object", format!("there is no {kind} {id}"))
 }
 
 /// In which form a tree or commit is wanted.
@@ -170,7 +200,7 @@ impl Form {
     }
 
     /// The same object in another form has another validator.
-    fn head(self, id: &cas_core::name::Hash, caller: &Caller) -> Head {
+    fn head(self, id: &Hash, caller: &Caller) -> Head {
         let caching = Caching::by_id(caller.is_public());
         match self {
             Self::Encoded => Head { etag: Etag::of(id), caching, media_type: CBOR },
@@ -181,7 +211,7 @@ impl Form {
     }
 }
 
-fn to_json(value: &impl serde::Serialize) -> Vec<u8> {
+fn to_json(value: &impl serde::Serialize) -> Bytes {
     // Views have text keys and no numbers that JSON lacks.
-    serde_json::to_vec(value).unwrap_or_default()
+    serde_json::to_vec(value).unwrap_or_default().into()
 }

@@ -2,19 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod archive;
 mod books;
 mod chaos;
+mod cli_archive;
 mod cli_bad_input;
 mod cli_checkout;
 mod cli_commands;
 mod cli_diff;
 mod cli_hostile;
 mod cli_import;
+mod cli_over_http;
 mod cli_over_s3;
+mod cli_search;
 mod codec_properties;
 mod conformance;
 mod crash;
 mod format;
+mod http_archive;
+mod http_diff;
+mod http_search;
 mod limits;
 mod local_store;
 mod race;
@@ -22,9 +29,11 @@ mod real_servers;
 mod ref_faults;
 mod ref_mutants;
 mod ref_races;
+mod remote;
 mod requests;
 mod s3_faults;
 mod s3_misbehaviour;
 mod s3_proxy;
 mod s3_server;
+mod server;
 mod world;

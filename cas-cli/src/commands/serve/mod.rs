@@ -87,7 +87,7 @@ async fn serve(
         None => None,
     };
     let asked = options.address();
-    let open = !context.tokens().any().await?;
+    let open = !context.tokens()?.any().await?;
     if open && !asked.ip().is_loopback() {
         return Err(CommandError::Unguarded { address: asked });
     }
@@ -95,7 +95,7 @@ async fn serve(
     let failed = CommandError::io(format!("listen on {asked}"));
     let listener = TcpListener::bind(asked).await.map_err(failed)?;
     let address = listener.local_addr().map_err(CommandError::io("listen"))?;
-    let app = context.app(settings);
+    let app = context.app(settings, options.memory_cache())?;
     let mut server = Server::new(listener, app);
     if let Some(tls) = &tls {
         server = server.with_tls(tls.clone());

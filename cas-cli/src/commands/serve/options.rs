@@ -21,6 +21,9 @@ use crate::error::CommandError;
 /// Where a server listens that is not told where.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
+/// How much is kept in memory where nobody says it: trees and pages of several books.
+const MEMORY_CACHE_BYTES: u64 = 256 << 20;
+
 /// Smallest limit on the head of a request: what the HTTP library needs.
 const HEADER_BYTES: u64 = 8192;
 
@@ -77,6 +80,10 @@ options! {
     /// The certificate's private key (PEM)
     #[arg(long, env = "CAS_TLS_KEY", hide_env_values = true, value_name = "FILE")]
     tls_key: PathBuf,
+    /// Keep what is read in memory, up to so much; 0 for nothing [default: 256 MiB]
+    #[arg(long, env = "CAS_MEMORY_CACHE", hide_env_values = true, value_name = "SIZE")]
+    #[serde(deserialize_with = "from_text")]
+    memory_cache: ByteSize,
     /// How the log on standard error is written [default: text]
     #[arg(long, env = "CAS_LOG_FORMAT", hide_env_values = true, value_name = "FORMAT")]
     log_format: LogFormat,
@@ -203,6 +210,11 @@ impl Options {
     /// Where to listen.
     pub(super) fn address(&self) -> SocketAddr {
         self.listen.unwrap_or(LISTEN)
+    }
+
+    /// How much of what is read is kept in memory, in bytes.
+    pub(super) fn memory_cache(&self) -> u64 {
+        self.memory_cache.map_or(MEMORY_CACHE_BYTES, |size| size.as_u64())
     }
 
     /// The settings of a server that moves `jobs` objects at once for one request.

@@ -151,24 +151,28 @@ impl Work {
         done.await.map(|_| ())
     }
 
-    /// Puts these trees. Nothing names them yet, so their order is no matter.
+    /// Puts these trees, whatever a tree names before it.
     pub(super) async fn put_trees(
         self: &Arc<Self>,
+        scan: &Scan,
         trees: Arc<Trees>,
-        ids: Vec<TreeId>,
+        ids: &BTreeSet<TreeId>,
         jobs: usize,
     ) -> Result<(), FolderError> {
-        let work = self.clone();
-        let done = for_each(ids, jobs, move |id| {
-            let (work, trees) = (work.clone(), trees.clone());
-            async move {
-                if let (Some(session), Some(tree)) = (work.session(), trees.all.get(&id)) {
-                    session.put_tree(tree).await?;
+        for level in trees.levels(scan, ids) {
+            let (work, trees) = (self.clone(), trees.clone());
+            let done = for_each(level, jobs, move |id| {
+                let (work, trees) = (work.clone(), trees.clone());
+                async move {
+                    if let (Some(session), Some(tree)) = (work.session(), trees.all.get(&id)) {
+                        session.put_tree(tree).await?;
+                    }
+                    Ok::<_, FolderError>(())
                 }
-                Ok::<_, FolderError>(())
-            }
-        });
-        done.await.map(|_| ())
+            });
+            done.await?;
+        }
+        Ok(())
     }
 
     async fn settle(

@@ -148,8 +148,7 @@ impl Repository {
         };
         let (trees, scan, settled) = (Arc::new(trees), Arc::new(scan), Arc::new(settled));
         let mut report = ImportReport::new(present, &trees, &difference);
-        let new = difference.trees.into_iter().collect();
-        work.put_trees(trees.clone(), new, self.jobs).await?;
+        work.put_trees(&scan, trees.clone(), &difference.trees, self.jobs).await?;
         if options.verify_existing {
             // What was put just now is to be there as well.
             if let Some(session) = work.session() {

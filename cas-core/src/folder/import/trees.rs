@@ -1,6 +1,6 @@
 //! The trees of an imported folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{Settled, io};
@@ -18,6 +18,28 @@ pub(super) struct Trees {
     pub(super) all: BTreeMap<TreeId, Tree>,
     /// The tree of each scanned folder; none of a folder without files.
     pub(super) by_folder: Vec<Option<TreeId>>,
+}
+
+impl Trees {
+    /// These trees in groups, each of which names only trees of the groups before it.
+    pub(super) fn levels(&self, scan: &Scan, ids: &BTreeSet<TreeId>) -> Vec<Vec<TreeId>> {
+        let mut depths = Vec::with_capacity(scan.folders.len());
+        // A tree that is in several places is put where it is deepest.
+        let mut deepest: BTreeMap<TreeId, usize> = BTreeMap::new();
+        for (at, folder) in scan.folders.iter().enumerate() {
+            let depth = folder.parent.as_ref().map_or(0, |(parent, _)| depths[*parent] + 1);
+            depths.push(depth);
+            if let Some(id) = self.by_folder[at].filter(|id| ids.contains(id)) {
+                let known = deepest.entry(id).or_default();
+                *known = depth.max(*known);
+            }
+        }
+        let mut levels: BTreeMap<usize, Vec<TreeId>> = BTreeMap::new();
+        for (id, depth) in deepest {
+            levels.entry(depth).or_default().push(id);
+        }
+        levels.into_values().rev().collect()
+    }
 }
 
 /// Makes the trees of the settled files from the bottom up: in a scan, every folder stands after

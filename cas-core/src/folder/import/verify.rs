@@ -22,6 +22,15 @@ enum Item {
     Tree(TreeId),
 }
 
+impl Item {
+    const fn key(&self) -> (Kind, Hash) {
+        match self {
+            Self::Blob(id, _) => (Kind::Blob, *id.hash()),
+            Self::Tree(id) => (Kind::Tree, *id.hash()),
+        }
+    }
+}
+
 impl Work {
     /// Reads every object of the folder's version from the store and writes those again that are
     /// missing or damaged. Returns how many those were.
@@ -37,43 +46,53 @@ impl Work {
         is_stored: bool,
         jobs: usize,
     ) -> Result<u64, FolderError> {
-        let items = items(settled, trees);
-        self.progress.begin(Step::Verify, items.len() as u64);
+        let groups = groups(scan, settled, trees);
+        self.progress.begin(Step::Verify, groups.iter().map(Vec::len).sum::<usize>() as u64);
         let repaired = Arc::new(AtomicU64::new(0));
-        let shared = (store.clone(), self.clone(), scan.clone(), settled.clone(), trees.clone());
-        let count = repaired.clone();
-        let done = for_each(items, jobs, move |item| {
-            let (store, work, scan, settled, trees) = shared.clone();
-            let count = count.clone();
-            async move {
-                let (kind, id) = match &item {
-                    Item::Blob(id, _) => (Kind::Blob, *id.hash()),
-                    Item::Tree(id) => (Kind::Tree, *id.hash()),
-                };
-                let health = store.check(kind, &id).await?;
-                let is_lost = match work.target {
-                    Target::DryRun { .. } if !is_stored => health == Health::Damaged,
-                    Target::Session(_) | Target::DryRun { .. } => health != Health::Intact,
-                };
-                if is_lost {
-                    count.fetch_add(1, Ordering::Relaxed);
-                    match item {
-                        Item::Blob(id, place) => work.repair(&scan, &settled, id, place).await?,
-                        Item::Tree(id) => {
-                            if let (Some(session), Some(tree)) =
-                                (work.session(), trees.all.get(&id))
-                            {
-                                session.replace_tree(tree).await?;
-                            }
-                        }
+        for items in groups {
+            let shared =
+                (store.clone(), self.clone(), scan.clone(), settled.clone(), trees.clone());
+            let count = repaired.clone();
+            let done = for_each(items, jobs, move |item| {
+                let (store, work, scan, settled, trees) = shared.clone();
+                let count = count.clone();
+                async move {
+                    let (kind, id) = item.key();
+                    let health = store.check(kind, &id).await?;
+                    let is_lost = match work.target {
+                        Target::DryRun { .. } if !is_stored => health == Health::Damaged,
+                        Target::Session(_) | Target::DryRun { .. } => health != Health::Intact,
+                    };
+                    if is_lost {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        work.put_right(&scan, &settled, &trees, item).await?;
                     }
+                    work.progress.advance(1);
+                    Ok::<_, FolderError>(())
                 }
-                work.progress.advance(1);
-                Ok::<_, FolderError>(())
-            }
-        });
-        done.await?;
+            });
+            done.await?;
+        }
         Ok(repaired.load(Ordering::Relaxed))
+    }
+
+    /// Writes one object, whatever the store has of it.
+    async fn put_right(
+        &self,
+        scan: &Scan,
+        settled: &Settled,
+        trees: &Trees,
+        item: Item,
+    ) -> Result<(), FolderError> {
+        match item {
+            Item::Blob(id, place) => self.repair(scan, settled, id, place).await,
+            Item::Tree(id) => {
+                if let (Some(session), Some(tree)) = (self.session(), trees.all.get(&id)) {
+                    session.replace_tree(tree).await?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Writes one file's content, whatever the store has of it.
@@ -98,7 +117,8 @@ impl Work {
     }
 }
 
-fn items(settled: &Settled, trees: &Trees) -> Vec<Item> {
+/// Everything once, in groups, so that what is named is looked at before what names it.
+fn groups(scan: &Scan, settled: &Settled, trees: &Trees) -> Vec<Vec<Item>> {
     let mut blobs: BTreeMap<Hash, Place> = BTreeMap::new();
     for (at, files) in settled.iter().enumerate() {
         for (nth, known) in files.iter().enumerate() {
@@ -108,5 +128,7 @@ fn items(settled: &Settled, trees: &Trees) -> Vec<Item> {
         }
     }
     let blobs = blobs.into_iter().map(|(id, place)| Item::Blob(BlobId(id), place));
-    blobs.chain(trees.all.keys().copied().map(Item::Tree)).collect()
+    let levels = trees.levels(scan, &trees.all.keys().copied().collect());
+    let trees = levels.into_iter().map(|level| level.into_iter().map(Item::Tree).collect());
+    std::iter::once(blobs.collect()).chain(trees).collect()
 }

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, futimens};
 use tempfile::NamedTempFile;
 
+use super::CacheStats;
 use crate::limits;
 use crate::name::Hash;
 use crate::object::Kind;
@@ -48,6 +49,8 @@ struct Inner {
     limit: u64,
     /// Bytes written since the size was looked at.
     added: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// A large object on its way into the cache.
@@ -69,8 +72,30 @@ impl Cache {
         if !tag.exists() {
             std::fs::write(tag, TAG)?;
         }
-        let inner = Inner { folder: folder.to_owned(), limit, added: AtomicU64::new(0) };
+        let inner = Inner {
+            folder: folder.to_owned(),
+            limit,
+            added: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// How often this process found an object in it, and did not.
+    pub fn stats(&self) -> CacheStats {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        CacheStats { hits: read(&self.inner.hits), misses: read(&self.inner.misses) }
+    }
+
+    pub(super) fn count(&self, hit: bool) {
+        let count = if hit { &self.inner.hits } else { &self.inner.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the object is there, perhaps damaged.
+    pub(super) fn has(&self, kind: Kind, id: &Hash) -> bool {
+        self.inner.path(kind, id).is_file()
     }
 
     /// The object, if it is there and intact.

@@ -1,4 +1,4 @@
-//! A cache of objects in a folder, for stores behind a network.
+//! Caches of objects: in a folder, for stores behind a network, and in memory.
 //!
 //! An object in the cache is believed only after it was hashed again, so a folder that somebody
 //! wrote to, or a disk that lies, costs a request and no more. Any number of processes may share
@@ -9,6 +9,7 @@
 //! never whether something needs to be written.
 
 mod folder;
+mod memory;
 
 use std::sync::Arc;
 
@@ -16,13 +17,24 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
-use super::{ByteStream, ObjectWriter, Objects, StoreError};
+use super::{ByteStream, ObjectWriter, Objects, Prefetch, StoreError, Want};
 use crate::name::{Hash, HashPrefix};
 use crate::object::Kind;
 
 pub use folder::Cache;
+pub use memory::MemoryCache;
+pub(super) use memory::RememberedObjects;
 
 use folder::Filling;
+
+/// How often a cache was asked since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// How often it had what was asked for.
+    pub hits: u64,
+    /// How often it had not.
+    pub misses: u64,
+}
 
 /// Objects, read from a cache where it has them.
 #[derive(Debug)]
@@ -44,7 +56,9 @@ impl Objects for CachedObjects {
     }
 
     async fn read(&self, kind: Kind, id: &Hash, limit: u64) -> Result<Option<Bytes>, StoreError> {
-        if let Some(bytes) = self.cache.read(kind, id, limit) {
+        let kept = self.cache.read(kind, id, limit);
+        self.cache.count(kept.is_some());
+        if let Some(bytes) = kept {
             return Ok(Some(bytes));
         }
         let found = self.inner.read(kind, id, limit).await?;
@@ -55,7 +69,9 @@ impl Objects for CachedObjects {
     }
 
     async fn stream(&self, kind: Kind, id: &Hash) -> Result<Option<ByteStream>, StoreError> {
-        if let Some(stream) = self.cache.stream(kind, id) {
+        let kept = self.cache.stream(kind, id);
+        self.cache.count(kept.is_some());
+        if let Some(stream) = kept {
             return Ok(Some(stream));
         }
         let Some(stream) = self.inner.stream(kind, id).await? else {
@@ -73,6 +89,19 @@ impl Objects for CachedObjects {
 
     async fn list(&self, kind: Kind, prefix: &HashPrefix) -> Result<Vec<Hash>, StoreError> {
         self.inner.list(kind, prefix).await
+    }
+
+    async fn prefetch(&self, want: Want) -> Result<Prefetch, StoreError> {
+        let want = match want {
+            // Which files the cache has is known when the trees are: the reader then says which it
+            // needs.
+            Want::Tree { tree, have, .. } => Want::Tree { tree, have, contents: false },
+            Want::Blobs(mut blobs) => {
+                blobs.retain(|(id, _)| !self.cache.has(Kind::Blob, id.hash()));
+                Want::Blobs(blobs)
+            }
+        };
+        self.inner.prefetch(want).await
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

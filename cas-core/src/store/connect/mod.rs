@@ -23,7 +23,8 @@ use object_store::list::PaginatedListStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use super::location::Location;
-use super::{Bucket, LocalStore, StoreError};
+use super::{Bucket, LocalStore, Store, StoreError, remote};
+use crate::env::Env;
 
 use patience::PatientConnector;
 
@@ -95,7 +96,26 @@ pub struct Connection {
     pub settings: Vec<Setting>,
 }
 
-/// The bucket at `location`. A folder must exist unless it may be made.
+/// A store behind a server, and the settings by which it is spoken to.
+#[derive(Debug)]
+pub struct ServerConnection {
+    /// The store.
+    pub store: Store,
+    /// The settings, in the order in which a person would ask for them.
+    pub settings: Vec<Setting>,
+}
+
+/// The store behind the server at `url`, with the token of the variable `CAS_TOKEN`.
+pub fn connect_server(
+    url: &str,
+    variables: &Variables,
+    env: &Env,
+) -> Result<ServerConnection, StoreError> {
+    let (store, settings) = remote::connect(url, variables, env)?;
+    Ok(ServerConnection { store, settings })
+}
+
+/// The bucket at `location`. A folder must exist unless it may be made; a server shows no bucket.
 pub fn connect(
     location: &Location,
     make: bool,
@@ -116,6 +136,7 @@ pub fn connect(
             let store = Arc::new(object_store::memory::InMemory::new());
             Ok(Connection { bucket: Bucket::new(store), settings: Vec::new() })
         }
+        Location::Http(_) => Err(StoreError::NoBucket { location: location.to_string() }),
         #[cfg(feature = "s3")]
         Location::S3(place) => s3::connect(place, variables),
         #[cfg(feature = "gcs")]
@@ -187,7 +208,7 @@ fn connector() -> PatientConnector {
 }
 
 /// A secret's value for a person: that it is there, and of long ones enough to tell which.
-fn masked(secret: &str) -> String {
+pub(super) fn masked(secret: &str) -> String {
     match secret.char_indices().rev().nth(3) {
         Some((at, _)) if secret.len() >= 12 => format!("…{}", &secret[at..]),
         _ => "set".to_owned(),

@@ -1,0 +1,312 @@
+//! How two versions differ: every path that was added, changed, removed or renamed, and no other.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use cas_core::name::{Base, BookId, BookPath, Hash, Revision, TreeId};
+use cas_core::repo::{Change, ChangeStatus, Side};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::choice::tree_of;
+use super::content::{Caching, Etag, Head};
+use super::extract::{Page, Path, Query, path_of};
+use crate::app::App;
+use crate::caller::{Caller, Verb};
+use crate::problem::{Problem, ProblemView};
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(diff_revisions)).routes(routes!(diff_trees))
+}
+
+/// Which versions of a book.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Revisions {
+    /// The version before: `main~1`, `main#3`, `tags/v1`, the first 8 or more digits of a commit's
+    /// id; or one of another book, as `guide@main`.
+    from: String,
+    /// The version after.
+    to: String,
+}
+
+/// Of what.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Below {
+    /// Only what is at this path or below it.
+    #[serde(default)]
+    path: String,
+}
+
+/// How two versions differ.
+#[derive(Debug, Serialize, ToSchema)]
+struct Diff {
+    /// `unchanged`, or `changed`.
+    status: &'static str,
+    /// The version before.
+    from: VersionView,
+    /// The version after.
+    to: VersionView,
+    /// What was compared: this path and what is below it; empty for everything.
+    path: String,
+    /// How much differs, in all pages together.
+    summary: Summary,
+    /// The paths that differ, in order: a page of them.
+    changes: Vec<ChangeView>,
+    /// Whether there are more than this page.
+    truncated: bool,
+    /// Where to go on; none at the end.
+    next: Option<String>,
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = DiffVersion)]
+struct VersionView {
+    /// The commit's id; none where a tree was named.
+    commit: Option<String>,
+    /// The tree's id.
+    tree: String,
+}
+
+/// How many paths differ, and how.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = DiffSummary)]
+struct Summary {
+    /// Only in the version after.
+    added: u64,
+    /// In both, with other content or of another kind.
+    changed: u64,
+    /// Only in the version before.
+    removed: u64,
+    /// With the same content at another path.
+    renamed: u64,
+    /// Bytes of the added and changed files: what a copy of the version before needs to become the
+    /// version after, at most.
+    new_bytes: u64,
+}
+
+/// One path that differs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Change)]
+struct ChangeView {
+    /// The path after, or before if it is gone.
+    path: String,
+    /// `added`, `changed`, `removed` or `renamed`.
+    #[schema(value_type = String)]
+    status: ChangeStatus,
+    /// The path before, of a renamed file.
+    from: Option<String>,
+    /// What was there before.
+    old: Option<SideView>,
+    /// What is there after.
+    new: Option<SideView>,
+}
+
+/// A file on one side.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChangeSide)]
+struct SideView {
+    /// `file`, `executable` or `symlink`.
+    kind: &'static str,
+    /// The blob's id.
+    id: String,
+    /// Its size in bytes.
+    size: u64,
+}
+
+/// How two versions of a book differ
+///
+/// A removed and an added file with the same content are one that was renamed. The answer is exact
+/// and the same from every server.
+#[utoipa::path(
+    get, path = "/v1/books/{book}/diff", tag = "diff",
+    params(("book" = String, Path, description = "The book"), Revisions, Below, Page),
+    responses(
+        (status = 200, description = "The differences", body = Diff),
+        (status = 304, description = "The client has them"),
+        (status = 404, description = "`no_book`, `no_ref`, `ref_deleted`, `no_object`, \
+            `no_log_entry`, `too_far_back` or `no_path`", body = ProblemView,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn diff_revisions(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(book): Path<BookId>,
+    Query(Revisions { from, to }): Query<Revisions>,
+    Query(below): Query<Below>,
+    Query(page): Query<Page>,
+) -> Result<Response, Problem> {
+    let path = path_of(&below.path)?;
+    let from = version(&app, &caller, &book, &from, &path).await?;
+    let to = version(&app, &caller, &book, &to, &path).await?;
+    Comparison { from, to, path, page }.give(&app, &caller, &headers, Caching::Revalidate).await
+}
+
+/// How two trees differ
+#[utoipa::path(
+    get, path = "/v1/trees/{id}/diff/{other}", tag = "diff",
+    params(
+        ("id" = String, Path, description = "The tree before"),
+        ("other" = String, Path, description = "The tree after"),
+        Below, Page,
+    ),
+    responses(
+        (status = 200, description = "The differences", body = Diff),
+        (status = 304, description = "The client has them"),
+        (status = 404, description = "`no_object` or `no_path`", body = ProblemView,
+            content_type = "application/problem+json"),
+    )
+)]
+async fn diff_trees(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path((old, new)): Path<(String, String)>,
+    Query(below): Query<Below>,
+    Query(page): Query<Page>,
+) -> Result<Response, Problem> {
+    let from = Version { commit: None, tree: tree_of(&app, &caller, &old).await? };
+    let to = Version { commit: None, tree: tree_of(&app, &caller, &new).await? };
+    let caching = Caching::by_id(caller.is_public());
+    let path = path_of(&below.path)?;
+    Comparison { from, to, path, page }.give(&app, &caller, &headers, caching).await
+}
+
+/// A version that was named.
+#[derive(Debug)]
+struct Version {
+    commit: Option<String>,
+    tree: TreeId,
+}
+
+/// The version that `text` names: one of `book`, or with a book's name and `@` of that one.
+async fn version(
+    app: &App,
+    caller: &Caller,
+    book: &BookId,
+    text: &str,
+    path: &BookPath,
+) -> Result<Version, Problem> {
+    let names_book = text.split_once('@').is_some_and(|(book, _)| BookId::parse(book).is_ok());
+    let revision = if names_book {
+        Revision::parse(text)?
+    } else {
+        Revision::parse(&format!("{book}@{text}"))?
+    };
+    match &revision.base {
+        Base::Ref(name) => caller.may_below(Verb::Read, &revision.book, name, path)?,
+        // It may belong to any branch.
+        Base::Commit(_) => caller.may_all(Verb::Read)?,
+    }
+    let found = app.repo(caller).resolve(&revision).await?;
+    Ok(Version { commit: Some(found.id.to_string()), tree: found.commit.tree })
+}
+
+/// What is to be compared, and which part of the result is wanted.
+struct Comparison {
+    from: Version,
+    to: Version,
+    path: BookPath,
+    page: Page,
+}
+
+impl Comparison {
+    async fn give(
+        self,
+        app: &App,
+        caller: &Caller,
+        headers: &HeaderMap,
+        caching: Caching,
+    ) -> Result<Response, Problem> {
+        let head = Head {
+            etag: self.etag(app),
+            caching,
+            media_type: HeaderValue::from_static("application/json"),
+        };
+        if let Some(response) = head.not_modified(headers) {
+            return Ok(response);
+        }
+        let (old, new) = (self.from.tree, self.to.tree);
+        let changes = app.repo(caller).diff(old, new, &self.path).await?;
+        let diff = self.page_of(app, &changes)?;
+        Ok(head.answer(StatusCode::OK, Body::from(serde_json::to_vec(&diff).unwrap_or_default())))
+    }
+
+    /// The answer is all in the two versions and what is wanted of them.
+    fn etag(&self, app: &App) -> Etag {
+        let Self { from, to, path, page } = self;
+        let cursor = page.cursor.as_deref().unwrap_or_default();
+        let commits = [&from.commit, &to.commit].map(|id| id.as_deref().unwrap_or_default());
+        let wanted = [path.as_str(), cursor, commits[0], commits[1]].join("\0");
+        let wanted = Hash::of(format!("{wanted}\0{}", page.size(app)).as_bytes()).to_hex();
+        Etag::derived(&format!("{}.{}.{}.diff1", from.tree, to.tree, &wanted[..16]))
+    }
+
+    fn page_of(self, app: &App, changes: &[Change]) -> Result<Diff, Problem> {
+        let limit = self.page.size(app);
+        let after = self.page.cursor.as_deref().map(path_of).transpose()?;
+        let first = after.map_or(0, |after| changes.partition_point(|c| c.path <= after));
+        let rest = &changes[first..];
+        let shown = &rest[..rest.len().min(limit)];
+        let truncated = shown.len() < rest.len();
+        let view = |version: Version| VersionView {
+            commit: version.commit,
+            tree: version.tree.to_string(),
+        };
+        Ok(Diff {
+            status: if changes.is_empty() { "unchanged" } else { "changed" },
+            from: view(self.from),
+            to: view(self.to),
+            path: self.path.to_string(),
+            summary: Summary::of(changes),
+            changes: shown.iter().map(ChangeView::new).collect(),
+            truncated,
+            next: shown.last().filter(|_| truncated).map(|change| change.path.to_string()),
+        })
+    }
+}
+
+impl Summary {
+    fn of(changes: &[Change]) -> Self {
+        let mut summary = Self::default();
+        for change in changes {
+            let count = match change.status {
+                ChangeStatus::Added => &mut summary.added,
+                ChangeStatus::Changed => &mut summary.changed,
+                ChangeStatus::Removed => &mut summary.removed,
+                ChangeStatus::Renamed => &mut summary.renamed,
+            };
+            *count += 1;
+            if matches!(change.status, ChangeStatus::Added | ChangeStatus::Changed) {
+                let size = change.new.map_or(0, |new| new.size);
+                summary.new_bytes = summary.new_bytes.saturating_add(size);
+            }
+        }
+        summary
+    }
+}
+
+impl ChangeView {
+    fn new(change: &Change) -> Self {
+        Self {
+            path: change.path.to_string(),
+            status: change.status,
+            from: change.from.as_ref().map(ToString::to_string),
+            old: change.old.as_ref().map(SideView::new),
+            new: change.new.as_ref().map(SideView::new),
+        }
+    }
+}
+
+impl SideView {
+    fn new(side: &Side) -> Self {
+        Self { kind: side.kind.as_str(), id: side.id.to_string(), size: side.size }
+    }
+}

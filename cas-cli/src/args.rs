@@ -1,8 +1,10 @@
-//! Arguments that are more than one name: `BOOK[@BRANCH]`, `BOOK@REF`, folders of a book.
+//! Arguments that are more than one name: `BOOK[@BRANCH]`, `BOOK@REF`, folders of a book; times.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use cas_core::name::{BookId, BookPath, NameError, RefName};
+use jiff::{Span, SpanRelativeTo, Unit};
 
 /// `BOOK[@BRANCH]`; the branch defaults to `main`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,10 @@ pub(crate) struct TagArg {
 /// A folder of a book: a path, perhaps with a `/` at its end; `.` or nothing for the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FolderArg(pub(crate) BookPath);
+
+/// How long: `90s`, `1h 30m`, `90d`, `2w`. A day has 24 hours; months have no length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
 
 impl FromStr for BranchArg {
     type Err = NameError;
@@ -75,9 +81,33 @@ impl FromStr for FolderArg {
     }
 }
 
+impl FromStr for Time {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let bad =
+            || NameError::new("duration", text, "a duration is written as in 90s, 12h or 30d");
+        let span: Span = text.parse().map_err(|_| bad())?;
+        let whole = span.total((Unit::Millisecond, SpanRelativeTo::days_are_24_hours()));
+        let seconds = whole.map_err(|_| bad())? / 1000.0;
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| bad())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_durations() {
+        for (text, seconds) in [("90s", 90), ("1h 30m", 5400), ("2d", 172_800), ("1w", 604_800)] {
+            assert_eq!(text.parse::<Time>().unwrap().0.as_secs(), seconds, "{text}");
+        }
+        assert_eq!("50ms".parse::<Time>().unwrap().0.as_millis(), 50);
+        for bad in ["", "5", "-5s", "1mo", "soon", "1y"] {
+            assert!(bad.parse::<Time>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn reads_refs_and_folders() {

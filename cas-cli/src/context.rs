@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cas_core::env::Env;
+use cas_core::access::Tokens;
+use cas_core::env::{Env, Timestamp};
 use cas_core::folder::Progress;
 use cas_core::name::{Actor, RequestId};
 use cas_core::repo::Repository;
 use cas_core::store::{
-    self, Bucket, Cache, Location, Store, Variables, Writers, connect, connect_server,
+    self, Bucket, Cache, Location, MemoryCache, Store, Variables, Writers, connect, connect_server,
 };
+use cas_server::{App, Caches, Settings};
 
 use crate::commands::Global;
 use crate::error::CommandError;
@@ -24,12 +26,18 @@ const REMOTE_JOBS: usize = 64;
 pub(crate) struct Context {
     /// The repository.
     pub(crate) repo: Repository,
+    /// In whose name changes are made.
+    pub(crate) actor: Actor,
+    /// Whether somebody said in whose name.
+    pub(crate) actor_was_said: bool,
     /// Gives request ids.
     env: Env,
     /// Where it is.
     pub(crate) location: Location,
     /// What it is in; nothing if a server keeps it.
     bucket: Option<Bucket>,
+    /// The cache that it is read through.
+    disk: Option<Cache>,
     /// How answers are given.
     pub(crate) output: Output,
     /// Who hears how far long work is.
@@ -44,6 +52,7 @@ impl Context {
         let output = Output::new(global);
         let Place { location, is_default } = place(global)?;
         let make = is_default || location == Location::Memory;
+        let mut disk = None;
         let (mut store, bucket) = match &location {
             Location::Http(url) => (connect_server(url, &variables(), &env)?.store, None),
             _ => {
@@ -64,11 +73,13 @@ impl Context {
         if let Some(folder) = global.cache.as_ref().filter(|_| location.is_remote()) {
             let cache = Cache::open(folder, global.cache_size.0)
                 .map_err(CommandError::io(format!("use the cache {}", folder.display())))?;
-            store = store.cached(cache);
+            store = store.cached(cache.clone());
+            disk = Some(cache);
         }
-        let repo = Repository::new(store, env.clone(), actor(global)?, jobs);
+        let (actor, actor_was_said) = (actor(global)?, global.actor.is_some());
+        let repo = Repository::new(store, env.clone(), actor.clone(), jobs);
         let progress = progress(global.quiet);
-        Ok(Self { repo, env, location, bucket, output, progress })
+        Ok(Self { repo, actor, actor_was_said, env, location, bucket, disk, output, progress })
     }
 
     /// Waits until what was begun and given up is cleaned away.
@@ -81,6 +92,38 @@ impl Context {
     /// A request id that nobody used before.
     pub(crate) fn request_id(&self) -> RequestId {
         self.env.request_id()
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.env.clock.now()
+    }
+
+    /// The tokens of the store, where it is.
+    pub(crate) fn tokens(&self) -> Result<Tokens, CommandError> {
+        Ok(Tokens::new(self.bucket()?.clone(), self.env.clone()))
+    }
+
+    /// The store, to be served with a cache in memory of so many bytes.
+    pub(crate) fn app(&self, settings: Settings, memory_bytes: u64) -> Result<App, CommandError> {
+        let bucket = self.bucket()?;
+        let memory = (memory_bytes > 0).then(|| MemoryCache::new(memory_bytes));
+        let mut store = self.repo.store().clone();
+        if let Some(memory) = &memory {
+            store = store.cached_in_memory(memory.clone());
+        }
+        let caches = Caches { memory, disk: self.disk.clone() };
+        Ok(App::in_bucket(bucket, store, self.env.clone(), settings, caches))
+    }
+
+    fn bucket(&self) -> Result<&Bucket, CommandError> {
+        self.bucket.as_ref().ok_or_else(|| {
+            CommandError::Usage(format!(
+                "{} is kept by a server: tokens are made, and a store is served, where it is kept; \
+                 name its folder or bucket with --store",
+                self.location
+            ))
+        })
     }
 
     /// Where the index of a folder imported into this store is kept; `None` if there is no place
@@ -159,6 +202,11 @@ pub(crate) fn resolved_settings(
     };
     settings.push(("cache", cache, from(global.cache.is_some(), "--cache", "CAS_CACHE")));
     Ok(settings)
+}
+
+/// Whether an option was said, on the command line or by its variable.
+pub(crate) fn was_given(flag: &str, variable: &str) -> bool {
+    flag_was_given(flag) || std::env::var_os(variable).is_some()
 }
 
 fn flag_was_given(flag: &str) -> bool {

@@ -5,12 +5,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use cas_core::ErrorKind;
+use cas_core::access::AccessError;
 use cas_core::folder::FolderError;
 use cas_core::name::NameError;
 use cas_core::object::DecodeError;
 use cas_core::refs::RefError;
 use cas_core::repo::RepoError;
 use cas_core::store::{BackendError, Cause, RemoteError, StoreError};
+use cas_server::TlsError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,18 @@ pub(crate) enum CommandError {
     /// A ref failed.
     #[error(transparent)]
     Ref(#[from] RefError),
+    /// Tokens failed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The server cannot speak TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A store without a token would be served to other machines.
+    #[error("the store has no token, so it is served to this machine only, not at {address}")]
+    Unguarded {
+        /// Where it was to be served.
+        address: std::net::SocketAddr,
+    },
     /// A name is bad.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -65,6 +79,8 @@ impl CommandError {
         match self {
             Self::Usage(_)
             | Self::Name(_)
+            | Self::Unguarded { .. }
+            | Self::Access(AccessError::Invalid { .. })
             // Arguments that are malformed in a way that only shows when they are used.
             | Self::Store(StoreError::BadLocation { .. })
             | Self::Repo(RepoError::Pattern { .. })
@@ -73,6 +89,8 @@ impl CommandError {
             Self::Repo(source) => Some(source.kind()),
             Self::Store(source) => Some(source.kind()),
             Self::Ref(source) => Some(source.kind()),
+            Self::Access(source) => Some(source.kind()),
+            Self::Tls(_) => Some(ErrorKind::Invalid),
             Self::Io { source, .. } => Some(source.into()),
             Self::Found { kind, .. } => Some(*kind),
             Self::Interrupted => Some(ErrorKind::Unavailable),
@@ -138,6 +156,12 @@ impl CommandError {
             Self::Folder(source) => folder_hint(source),
             Self::Store(source) => store_hint(source),
             Self::Ref(source) => ref_hint(source),
+            Self::Access(source) => access_hint(source),
+            Self::Unguarded { .. } => Some(
+                "`cas token create --actor NAME --scope read` makes a token, and a server that \
+                 asks for tokens may listen anywhere; or listen on 127.0.0.1"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
@@ -229,6 +253,18 @@ fn ref_hint(error: &RefError) -> Option<String> {
             format!("`cas verify-log {book}@{name}` checks the whole log")
         }
         RefError::Store(source) => return store_hint(source),
+        _ => return None,
+    })
+}
+
+fn access_hint(error: &AccessError) -> Option<String> {
+    Some(match error {
+        AccessError::NoToken { .. } => "`cas token list` shows what there is".to_owned(),
+        AccessError::Ambiguous { .. } => "give more digits".to_owned(),
+        AccessError::DamagedToken { id, .. } => {
+            format!("restore it from a copy of the store, or `cas token revoke {id}`")
+        }
+        AccessError::Store(source) => return store_hint(source),
         _ => return None,
     })
 }

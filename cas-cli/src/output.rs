@@ -40,6 +40,21 @@ impl Output {
         })
     }
 
+    /// Gives an answer on one line, also in JSON: for what goes on answering.
+    pub(crate) fn line<T: Serialize>(
+        self,
+        value: &T,
+        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), CommandError> {
+        self.write(|out| {
+            if self.json {
+                serde_json::to_writer(&mut *out, value)?;
+                return out.write_all(b"\n");
+            }
+            text(out)
+        })
+    }
+
     /// Writes raw data.
     #[expect(clippy::unused_self, reason = "reads as one more way to answer")]
     pub(crate) fn write(

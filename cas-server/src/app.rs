@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use crate::access::Access;
 use crate::caller::Caller;
 use crate::limits::Limits;
-use crate::metrics::{Collector, Metrics};
+use crate::metrics::{Caches, Metrics};
 use crate::ready::Ready;
 
 /// What may be configured, with defaults that suit a small machine.
@@ -63,19 +63,19 @@ struct Inner {
 impl App {
     /// Serves `store` to everybody.
     pub fn new(store: Store, env: Env, settings: Settings) -> Self {
-        Self::made(store, None, env, settings, Vec::new())
+        Self::made(store, None, env, settings, Caches::default())
     }
 
     /// Serves `store`, which is in `bucket`, to those who show a token of it; to everybody while
-    /// there is none. Numbers of `collectors` are shown among the server's own.
+    /// there is none. `caches` are those that the store is read through.
     pub fn in_bucket(
         bucket: &Bucket,
         store: Store,
         env: Env,
         settings: Settings,
-        collectors: Vec<Box<dyn Collector>>,
+        caches: Caches,
     ) -> Self {
-        Self::made(store, Some(bucket.clone()), env, settings, collectors)
+        Self::made(store, Some(bucket.clone()), env, settings, caches)
     }
 
     fn made(
@@ -83,12 +83,12 @@ impl App {
         bucket: Option<Bucket>,
         env: Env,
         settings: Settings,
-        collectors: Vec<Box<dyn Collector>>,
+        caches: Caches,
     ) -> Self {
         let tokens = bucket.clone().map(|bucket| Tokens::new(bucket, env.clone()));
         let access = Access::new(tokens, env.clone(), &settings.limits);
         let places = Arc::new(Semaphore::new(settings.limits.requests));
-        let metrics = Metrics::new(collectors);
+        let metrics = Metrics::new(caches);
         let ready = Ready::new(store.clone(), bucket);
         let edits = EditQueue::default();
         let inner = Inner { store, env, settings, edits, access, places, metrics, ready };

@@ -4,16 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use cas_core::store::{Cache, CacheStats, MemoryCache};
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-
-pub use prometheus_client::collector::Collector;
 
 /// Upper ends of the buckets of latencies, in seconds: a hit in memory to a walk over a bucket.
 const LATENCIES_S: [f64; 14] =
@@ -63,13 +64,46 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CacheLabels {
+    cache: &'static str,
+}
+
+/// The caches that a served store is read through, for their numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Caches {
+    /// That in memory.
+    pub memory: Option<MemoryCache>,
+    /// That on disk.
+    pub disk: Option<Cache>,
+}
+
+impl Collector for Caches {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let memory = self.memory.as_ref().map(|cache| ("memory", cache.stats()));
+        let disk = self.disk.as_ref().map(|cache| ("disk", cache.stats()));
+        let caches: Vec<(&'static str, CacheStats)> = memory.into_iter().chain(disk).collect();
+        let mut counter = |name, help, of: fn(&CacheStats) -> u64| -> fmt::Result {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (cache, stats) in &caches {
+                let number = ConstCounter::new(of(stats));
+                number.encode(family.encode_family(&CacheLabels { cache })?)?;
+            }
+            Ok(())
+        };
+        counter("cas_cache_hits", "Objects found in a cache", |stats| stats.hits)?;
+        counter("cas_cache_misses", "Objects not found in a cache", |stats| stats.misses)?;
+        Ok(())
+    }
+}
+
 /// Counted while it lives.
 #[derive(Debug)]
 pub(crate) struct Counted(Gauge);
 
 impl Metrics {
-    /// Numbers of a server that has just begun, and those that `collectors` know.
-    pub(crate) fn new(collectors: Vec<Box<dyn Collector>>) -> Self {
+    /// Numbers of a server that has just begun, and those of its caches.
+    pub(crate) fn new(caches: Caches) -> Self {
         let mut registry = Registry::with_prefix("cas");
         let histogram: fn() -> Histogram = || Histogram::new(LATENCIES_S);
         let metrics = Self {
@@ -112,9 +146,7 @@ impl Metrics {
         registry.register("ref_conflicts", "Changes refused because of somebody else's", conflicts);
         registry.register("store_errors", "Requests that the store failed", store_errors);
         registry.register("dropped", "Clients dropped, by reason", dropped);
-        for collector in collectors {
-            registry.register_collector(collector);
-        }
+        registry.register_collector(Box::new(caches));
         Self { registry: Arc::new(registry), ..metrics }
     }
 

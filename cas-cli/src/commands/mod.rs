@@ -22,9 +22,11 @@ mod put;
 mod reflog;
 mod reset;
 mod rm;
+mod serve;
 mod show;
 mod status;
 mod tag;
+mod token;
 mod verify_log;
 mod view;
 
@@ -135,6 +137,8 @@ enum Command {
     Reflog(reflog::Reflog),
     VerifyLog(verify_log::VerifyLog),
     Doctor(doctor::Doctor),
+    Serve(serve::Serve),
+    Token(token::TokenCommand),
     Config(config::Config),
     Completions(completions::Completions),
     Demo(demo::Demo),
@@ -149,6 +153,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Demo(command) => return command.run(&global),
         Command::Status(command) => return command.run(&global),
         Command::Config(command) => return command.run(&global),
+        Command::Serve(command) => return command.run(&global),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -203,8 +208,10 @@ impl Command {
             Self::Reset(command) => command.run(context).await,
             Self::Reflog(command) => command.run(context).await,
             Self::VerifyLog(command) => command.run(context).await,
+            Self::Token(command) => command.run(context).await,
             Self::Init(_)
             | Self::Doctor(_)
+            | Self::Serve(_)
             | Self::Config(_)
             | Self::Completions(_)
             | Self::Demo(_)

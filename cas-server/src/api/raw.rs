@@ -140,7 +140,10 @@ async fn update(
     Json(body): Json<UpdateBody>,
 ) -> Result<Response, Problem> {
     let update = wish(&caller, body)?;
-    caller.may_ref(Verb::Write, &update.book, &update.name)?;
+    match update.target {
+        Some(_) => caller.may_ref(Verb::Write, &update.book, &update.name)?,
+        None => caller.may_delete(&update.book, &update.name)?,
+    }
     if let Some(target) = update.target {
         // A ref opens what it points at to whoever may read the ref, so only who may read it anyway
         // may point it anywhere.

@@ -50,6 +50,11 @@ fn names_the_id_of_every_golden_vector() {
 }
 
 #[test]
+fn shows_the_secret_of_the_golden_tokens() {
+    assert!(document().contains(golden::SECRET));
+}
+
+#[test]
 fn shows_every_key() {
     let document = document();
     for key in keys() {
@@ -84,6 +89,11 @@ fn states_every_limit() {
         ("MARKER_BYTES", limits::MARKER_BYTES as u64),
         ("BLOB_BYTES", limits::BLOB_BYTES),
         ("SYMLINK_BYTES", limits::SYMLINK_BYTES as u64),
+        ("PATTERN_BYTES", limits::PATTERN_BYTES as u64),
+        ("SCOPES", limits::SCOPES as u64),
+        ("NOTE_BYTES", limits::NOTE_BYTES as u64),
+        ("TOKEN_BYTES", limits::TOKEN_BYTES as u64),
+        ("REVOCATION_BYTES", limits::REVOCATION_BYTES as u64),
     ] {
         let row = format!("| `{name}` | {} |", with_commas(limit));
         assert!(document.contains(&row), "no row begins {row}");

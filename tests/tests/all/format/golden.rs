@@ -5,6 +5,7 @@
 
 mod commits;
 mod entries;
+mod tokens;
 mod trees;
 
 use std::str::FromStr;
@@ -39,6 +40,15 @@ const ENTRY_BRANCH: &str = "048096a2e2d03017a0bf25951a87360bc43e9ad44fb20c4e60d6
 const ENTRY_DELETION: &str = "44abff3dd9881a6bb2a64fe637ba66341f0ff186e15335d04214f758239019e3";
 const ENTRY_TAG: &str = "2c39dd5488285ec364d45bac895f4ab8dd7e92dceb61f79d71ef648af01ad6b3";
 
+/// The token of the vectors: 32 bytes from 0 to 31.
+pub(super) const SECRET: &str =
+    "cas_000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f10176fd9";
+pub(super) const TOKEN_ID: &str =
+    "5d7929c6f43ed6534b6b923b69bf96ae8f32d42e8040e228396b664c1015f523";
+const TOKEN_SCOPES: &str = "2e5fa5213acbf72b266ce23910f7a22bc5ed14f833237020ca1b5ff147e73de0";
+const TOKEN_PLAIN: &str = "dad6525956e5c255487b478fe0f0ad3be4007055d3fde24ebf6250e9da399936";
+const REVOCATION: &str = "fa44a533d3b1a8c1700a2e559b9e8c670feb69703cf4ca2f354f52a4fd19ad06";
+
 /// 2026-01-01T00:00:00Z in microseconds.
 const NEW_YEAR: u64 = 1_767_225_600_000_000;
 const ADA: &str = "Ada Lovelace <ada@example.com>";
@@ -47,7 +57,7 @@ const ADA: &str = "Ada Lovelace <ada@example.com>";
 pub(super) struct Golden {
     /// The name of its file.
     pub(super) name: &'static str,
-    /// The id; empty for the marker, which has none.
+    /// The id, or the hash that is stored behind it; empty for the marker, which has none.
     pub(super) id: &'static str,
     /// The value in code.
     pub(super) value: Value,
@@ -61,6 +71,7 @@ pub(super) fn all() -> Vec<Golden> {
     all.extend(trees::trees());
     all.extend(commits::commits());
     all.extend(entries::entries());
+    all.extend(tokens::tokens());
     all
 }
 

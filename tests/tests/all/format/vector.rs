@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cas_core::access::{Revocation, Token};
 use cas_core::object::{Commit, DecodeError, Tree};
 use cas_core::refs::RefEntry;
 use cas_core::store::Marker;
@@ -31,6 +32,10 @@ pub(super) enum Value {
     Commit(Commit),
     /// A ref log entry as stored.
     Entry(RefEntry),
+    /// A token as stored.
+    Token(Token),
+    /// A revocation as stored.
+    Revocation(Revocation),
 }
 
 impl Value {
@@ -41,6 +46,8 @@ impl Value {
             "tree" => Tree::decode(bytes).map(Self::Tree),
             "commit" => Commit::decode(bytes).map(Self::Commit),
             "entry" => RefEntry::from_stored(bytes).map(|found| Self::Entry(found.entry)),
+            "token" => Token::from_stored(bytes).map(Self::Token),
+            "revocation" => Revocation::from_stored(bytes).map(Self::Revocation),
             kind => panic!("{name}: no kind is called {kind}"),
         }
     }
@@ -52,6 +59,8 @@ impl Value {
             Self::Tree(tree) => tree.encode(),
             Self::Commit(commit) => commit.encode(),
             Self::Entry(entry) => entry.to_stored().1,
+            Self::Token(token) => token.to_stored(),
+            Self::Revocation(revocation) => revocation.to_stored(),
         }
     }
 }

@@ -137,10 +137,13 @@ impl Repository {
                 if said.is_none() && totals.files > most {
                     return Err(RepoError::TooManyFiles { files: totals.files, most });
                 }
-                let lies = said.is_some_and(|said| match faults.is_empty() {
-                    true => totals != said,
-                    // What is left out counts too.
-                    false => totals.size > said.size || totals.files > said.files,
+                let lies = said.is_some_and(|said| {
+                    if faults.is_empty() {
+                        totals != said
+                    } else {
+                        // What is left out counts too.
+                        totals.size > said.size || totals.files > said.files
+                    }
                 });
                 listing.faults.extend(faults.into_iter().map(|error| fault(error.to_string())));
                 listing.trees.push((path.clone(), id, totals));

@@ -13,6 +13,9 @@ use super::{Place, book, checkout, files, import, lessons, repo_of};
 
 type Object = (Head, Vec<u8>);
 
+/// Makes something else of an entry, given another.
+type Change = fn(Vec<u8>, &[u8]) -> Vec<u8>;
+
 /// The objects of a stream.
 fn opened(stream: &Bytes) -> Vec<Object> {
     let mut decoder = Decoder::new(Limits::FORMAT).unwrap();
@@ -151,7 +154,6 @@ async fn a_wrong_entry_is_an_error() {
     let (direct, other) = (place.direct(), RefName::parse("other").unwrap());
     let other = direct.store().refs().head(&book(), &other).await.unwrap().unwrap();
     let (_, other) = other.entry.to_stored();
-    type Change = fn(Vec<u8>, &[u8]) -> Vec<u8>;
     let changes: [Change; 3] = [
         |_, other| other.to_vec(),
         |mut own, _| {

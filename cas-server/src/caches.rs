@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use cas_core::store::{Cache, CacheStats, MemoryCache, Store};
+use cas_core::store::{Cache, CacheStats, MemoryCache};
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::metrics::Collector;
-
-/// The caches that a server reads objects from: in memory, on disk, or neither.
+/// The caches that a served store is read through, for their numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Caches {
     /// Small objects in memory.
@@ -20,18 +19,6 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// `store`, read through the caches: memory first, then the disk.
-    #[must_use]
-    pub fn before(&self, mut store: Store) -> Store {
-        if let Some(disk) = &self.disk {
-            store = store.cached(disk.clone());
-        }
-        if let Some(memory) = &self.memory {
-            store = store.cached_in_memory(memory.clone());
-        }
-        store
-    }
-
     fn stats(&self) -> impl Iterator<Item = (&'static str, CacheStats)> {
         let memory = self.memory.as_ref().map(|cache| ("memory", cache.stats()));
         let disk = self.disk.as_ref().map(|cache| ("disk", cache.stats()));
@@ -69,7 +56,7 @@ mod tests {
     use bytes::Bytes;
     use cas_core::env::Env;
     use cas_core::name::BlobId;
-    use cas_core::store::{Location, Variables, connect};
+    use cas_core::store::{Location, Store, Variables, connect};
     use prometheus_client::encoding::text::encode;
     use prometheus_client::registry::Registry;
 
@@ -83,7 +70,8 @@ mod tests {
             disk: Some(Cache::open(folder.path(), 1 << 20).unwrap()),
         };
         let bucket = connect(&Location::Memory, true, &Variables::new()).unwrap().bucket;
-        let store = caches.before(Store::in_bucket(&bucket, &Env::system()));
+        let (memory, disk) = (caches.memory.clone().unwrap(), caches.disk.clone().unwrap());
+        let store = Store::in_bucket(&bucket, &Env::system()).cached(disk).cached_in_memory(memory);
         let session = store.session().await.unwrap();
         session.put_blob(Bytes::from_static(b"a")).await.unwrap();
         session.publish().await.unwrap();

@@ -36,5 +36,4 @@ pub use api::{openapi, router};
 pub use app::{App, Settings};
 pub use caches::Caches;
 pub use limits::Limits;
-pub use metrics::Caches;
 pub use serve::{Ended, Server, Tls, TlsError, serve};

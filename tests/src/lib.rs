@@ -13,6 +13,7 @@ pub mod mutant;
 pub mod place;
 pub mod planted;
 pub mod proxy;
+pub mod raw;
 pub mod s3;
 pub mod server;
 pub mod shape;

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use cas_core::env::Env;
 use cas_core::store::Store;
-use cas_server::{App, Settings, serve};
+use cas_server::{App, Ended, Server, Settings, Tls};
 use tokio::sync::oneshot;
 
 use crate::web::Client;
@@ -18,7 +18,7 @@ const THREADS: usize = 4;
 pub struct TestServer {
     url: String,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Ended>>,
 }
 
 impl TestServer {
@@ -33,10 +33,28 @@ impl TestServer {
     ///
     /// If the machine has no port or thread left.
     pub fn start_with(store: &Store, env: &Env, settings: Settings) -> Self {
+        Self::start_app(App::new(store.clone(), env.clone(), settings))
+    }
+
+    /// Serves what a test put together.
+    ///
+    /// # Panics
+    ///
+    /// If the machine has no port or thread left.
+    pub fn start_app(app: App) -> Self {
+        Self::start_server(app, None)
+    }
+
+    /// The same, speaking TLS if there is a certificate.
+    ///
+    /// # Panics
+    ///
+    /// If the machine has no port or thread left.
+    pub fn start_server(app: App, tls: Option<Tls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         listener.set_nonblocking(true).expect("a socket can be made so");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let app = App::new(store.clone(), env.clone(), settings);
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -51,15 +69,40 @@ impl TestServer {
                     // Also when whoever would say so is gone.
                     let _ = stopped.await;
                 };
-                serve(listener, app, stop).await.expect("the server runs to its end");
-            });
+                let server = Server::new(listener, app);
+                let server = match tls {
+                    Some(tls) => server.with_tls(tls),
+                    None => server,
+                };
+                server.run(stop).await
+            })
         });
-        Self { url: format!("http://{address}"), stop: Some(stop), thread: Some(thread) }
+        Self { url: format!("{scheme}://{address}"), stop: Some(stop), thread: Some(thread) }
     }
 
     /// Where it is: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Tells it to stop, and waits until it has: how it ended.
+    ///
+    /// # Panics
+    ///
+    /// If it panicked.
+    pub fn stop(mut self) -> Ended {
+        drop(self.stop.take());
+        self.thread.take().expect("it runs").join().expect("the server runs to its end")
+    }
+
+    /// Tells it to stop, and goes on.
+    pub fn begin_to_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Where it is: `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        self.url.split_once("//").map_or("", |(_, address)| address)
     }
 
     /// A client of it.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access;
 mod archive;
 mod books;
 mod chaos;
@@ -15,10 +16,13 @@ mod cli_import;
 mod cli_over_http;
 mod cli_over_s3;
 mod cli_search;
+mod cli_serve;
+mod cli_token;
 mod codec_properties;
 mod conformance;
 mod crash;
 mod format;
+mod hostile;
 mod http_archive;
 mod http_diff;
 mod http_search;

@@ -9,9 +9,10 @@ use cas_core::store::{Bucket, Store};
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
+use crate::caches::Caches;
 use crate::caller::Caller;
 use crate::limits::Limits;
-use crate::metrics::{Caches, Metrics};
+use crate::metrics::Metrics;
 use crate::ready::Ready;
 
 /// What may be configured, with defaults that suit a small machine.

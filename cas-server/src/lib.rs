@@ -7,7 +7,7 @@
 //! - [`router`]: all routes, as a service that tests can call without a socket.
 //! - `access`, `caller`: who is asking, and what they may do.
 //! - [`Limits`], `gate`, `pace`, `upload`: what a client may take of the server.
-//! - `observe`, `metrics`, `ready`: what is told to whoever runs the server.
+//! - `observe`, `metrics`, [`Caches`], `ready`: what is told to whoever runs the server.
 //! - `problem`: errors as RFC 9457 problems, each with a stable code.
 //! - `request_id`: the id of every request, and the keys that make writes repeatable.
 //! - [`Server`]: connections, until it is told to stop.
@@ -19,6 +19,7 @@ mod access;
 #[expect(unused_qualifications, reason = "the macro that describes operations qualifies names")]
 mod api;
 mod app;
+mod caches;
 mod caller;
 mod gate;
 mod limits;
@@ -33,6 +34,6 @@ mod upload;
 
 pub use api::{openapi, router};
 pub use app::{App, Settings};
+pub use caches::Caches;
 pub use limits::Limits;
-pub use metrics::Caches;
 pub use serve::{Ended, Server, Tls, TlsError, serve};

@@ -4,17 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cas_core::store::{Cache, CacheStats, MemoryCache};
-use prometheus_client::collector::Collector;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::caches::Caches;
 
 /// Upper ends of the buckets of latencies, in seconds: a hit in memory to a walk over a bucket.
 const LATENCIES_S: [f64; 14] =
@@ -62,39 +61,6 @@ struct CodeLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CacheLabels {
-    cache: &'static str,
-}
-
-/// The caches that a served store is read through, for their numbers.
-#[derive(Debug, Clone, Default)]
-pub struct Caches {
-    /// That in memory.
-    pub memory: Option<MemoryCache>,
-    /// That on disk.
-    pub disk: Option<Cache>,
-}
-
-impl Collector for Caches {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let memory = self.memory.as_ref().map(|cache| ("memory", cache.stats()));
-        let disk = self.disk.as_ref().map(|cache| ("disk", cache.stats()));
-        let caches: Vec<(&'static str, CacheStats)> = memory.into_iter().chain(disk).collect();
-        let mut counter = |name, help, of: fn(&CacheStats) -> u64| -> fmt::Result {
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for (cache, stats) in &caches {
-                let number = ConstCounter::new(of(stats));
-                number.encode(family.encode_family(&CacheLabels { cache })?)?;
-            }
-            Ok(())
-        };
-        counter("cas_cache_hits", "Objects found in a cache", |stats| stats.hits)?;
-        counter("cas_cache_misses", "Objects not found in a cache", |stats| stats.misses)?;
-        Ok(())
-    }
 }
 
 /// Counted while it lives.

@@ -21,7 +21,8 @@ pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "-p", "cas-cli", "--bin", "cas"]);
+        // With the features that the workspace's tests are built with: nothing is compiled twice.
+        build.args(["build", "--quiet", "--workspace", "--bin", "cas"]);
         build.current_dir(workspace());
         if !cfg!(debug_assertions) {
             build.arg("--release");

@@ -19,6 +19,7 @@ pub mod server;
 pub mod shape;
 pub mod simulated;
 pub mod suite;
+pub mod tamper;
 pub mod web;
 
 /// Says what a test measured, where the test runner does not hide it.

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 /// The body of an answer; its error closes the connection.
@@ -104,6 +104,21 @@ where
     }
 }
 
+/// Sends a request by a connection of its own, so that none is disturbed by another.
+pub(crate) async fn send(
+    upstream: SocketAddr,
+    request: Request<Body>,
+) -> Result<Response<Bytes>, Closed> {
+    let stream = TcpStream::connect(upstream).await.map_err(|_| Closed)?;
+    let _ = stream.set_nodelay(true);
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|_| Closed)?;
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await.map_err(|_| Closed)?.into_parts();
+    let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
+    Ok(Response::from_parts(head, body))
+}
+
 /// All of `bytes` at once.
 pub(crate) fn whole(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
@@ -122,6 +137,12 @@ pub(crate) fn cut(bytes: Bytes) -> Body {
         }
     });
     StreamBody::new(pieces).boxed_unsync()
+}
+
+/// `bytes`, and then nothing, without an end.
+pub(crate) fn stalled(bytes: Bytes) -> Body {
+    let first = stream::iter([Ok(Frame::data(bytes))]);
+    StreamBody::new(first.chain(stream::pending())).boxed_unsync()
 }
 
 /// `bytes` at no more than so many a second.

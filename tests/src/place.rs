@@ -150,7 +150,12 @@ impl Place {
         };
         let list = list.expect("the bucket can be listed").into_iter();
         let mut found: Vec<_> = list
-            .map(|meta| (meta.location.to_string(), format!("{} {:?}", meta.size, meta.e_tag)))
+            // As in a bucket, something stands before the store's own keys.
+            .map(|meta| match self {
+                Self::Http(_) => (format!("store/{}", meta.location), meta),
+                _ => (meta.location.to_string(), meta),
+            })
+            .map(|(key, meta)| (key, format!("{} {:?}", meta.size, meta.e_tag)))
             .collect();
         found.sort_unstable();
         found

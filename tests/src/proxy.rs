@@ -12,10 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::loopback::{self, Body, Closed, Loopback};
 
@@ -262,7 +259,7 @@ impl State {
             Disturbance::CutRequest => {
                 self.count(|counts| counts.cut_requests += 1);
                 let half = request.map(|body| loopback::cut(loopback::half(&body)));
-                let _ = self.send(half).await;
+                let _ = loopback::send(self.upstream, half).await;
                 return Err(Closed);
             }
             Disturbance::CutAnswer => {
@@ -287,19 +284,7 @@ impl State {
 
     /// Sends all of a request.
     async fn ask(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Closed> {
-        self.send(request.clone().map(loopback::whole)).await
-    }
-
-    /// Sends a request by a connection of its own, so that none is disturbed by another.
-    async fn send(&self, request: Request<Body>) -> Result<Response<Bytes>, Closed> {
-        let stream = TcpStream::connect(self.upstream).await.map_err(|_| Closed)?;
-        let _ = stream.set_nodelay(true);
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Closed)?;
-        tokio::spawn(connection);
-        let (head, body) = sender.send_request(request).await.map_err(|_| Closed)?.into_parts();
-        let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
-        Ok(Response::from_parts(head, body))
+        loopback::send(self.upstream, request.clone().map(loopback::whole)).await
     }
 
     fn count(&self, change: impl FnOnce(&mut ChaosCounts)) {

@@ -262,9 +262,9 @@ fn contents_of(
     let waves = stream::iter(waves(files)).map(move |wave| {
         let store = store.clone();
         async move {
-            for_each(wave, jobs, move |id| {
+            for_each(wave, jobs, move |file| {
                 let store = store.clone();
-                async move { content_of(&store, id).await }
+                async move { content_of(&store, file).await }
             })
             .await
         }
@@ -273,8 +273,9 @@ fn contents_of(
     waves.buffered(2).boxed()
 }
 
-async fn content_of(store: &Store, id: BlobId) -> Result<Outgoing, StoreError> {
-    match store.get_blob(&id).await {
+/// One file's content. What has more bytes than it is said to have is not held.
+async fn content_of(store: &Store, (id, size): File) -> Result<Outgoing, StoreError> {
+    match store.get_small_blob(&id, size.unwrap_or(limits::WHOLE_BYTES)).await {
         Ok(bytes) => Ok(whole(Kind::Blob, id.0, bytes)),
         Err(StoreError::TooLarge { .. }) => {
             Ok(Outgoing { kind: Kind::Blob, id: id.0, content: store.stream_blob(&id).await? })
@@ -284,7 +285,7 @@ async fn content_of(store: &Store, id: BlobId) -> Result<Outgoing, StoreError> {
 }
 
 /// Files that are read at once, one wave after the other.
-fn waves(files: Vec<File>) -> impl Iterator<Item = Vec<BlobId>> + Send {
+fn waves(files: Vec<File>) -> impl Iterator<Item = Vec<File>> + Send {
     let mut files = files.into_iter().peekable();
     std::iter::from_fn(move || {
         let mut wave = Vec::new();
@@ -295,7 +296,7 @@ fn waves(files: Vec<File>) -> impl Iterator<Item = Vec<BlobId>> + Send {
                 break;
             }
             bytes += size;
-            wave.extend(files.next().map(|(id, _)| id));
+            wave.extend(files.next());
         }
         (!wave.is_empty()).then_some(wave)
     })

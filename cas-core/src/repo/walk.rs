@@ -10,6 +10,7 @@ use super::{Globs, RepoError, Repository, for_each};
 use crate::name::{BlobId, BookPath, TreeId};
 use crate::object::{EntryKind, Totals, Tree, check_symlink};
 use crate::store::StoreError;
+use crate::store::Want;
 
 /// A file, executable or symlink of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,9 +86,15 @@ pub fn one_line(path: &str) -> String {
     text
 }
 
+/// A tree and the trees below it, without files.
+const fn trees_below(tree: TreeId) -> Want {
+    Want::Tree { tree, have: Vec::new(), contents: false }
+}
+
 impl Repository {
     /// Everything below `root`, which is at `at` in its book. One wave of reads for each level.
     pub(crate) async fn list_all(&self, at: &BookPath, root: TreeId) -> Result<Listing, RepoError> {
+        let _coming = self.store.prefetch(trees_below(root)).await?;
         self.list_at_most(at, root, Arc::default(), u64::MAX).await
     }
 
@@ -130,10 +137,13 @@ impl Repository {
                 if said.is_none() && totals.files > most {
                     return Err(RepoError::TooManyFiles { files: totals.files, most });
                 }
-                let lies = said.is_some_and(|said| match faults.is_empty() {
-                    true => totals != said,
-                    // What is left out counts too.
-                    false => totals.size > said.size || totals.files > said.files,
+                let lies = said.is_some_and(|said| {
+                    if faults.is_empty() {
+                        totals != said
+                    } else {
+                        // What is left out counts too.
+                        totals.size > said.size || totals.files > said.files
+                    }
                 });
                 listing.faults.extend(faults.into_iter().map(|error| fault(error.to_string())));
                 listing.trees.push((path.clone(), id, totals));
@@ -194,6 +204,7 @@ impl Repository {
     }
 
     async fn leaves_below(&self, at: &BookPath, tree: TreeId) -> Result<Vec<Leaf>, RepoError> {
+        let _coming = self.store.prefetch(trees_below(tree)).await?;
         let listing = self.list_at_most(at, tree, Arc::default(), FILES_AT_ONCE).await?;
         if listing.faults.is_empty() {
             Ok(listing.leaves)

@@ -56,7 +56,7 @@ struct TextPattern {
 
 /// Files whose paths match.
 #[derive(Debug, Serialize, ToSchema)]
-struct Files {
+struct FoundFiles {
     /// The commit that was searched; none where a tree was named.
     commit: Option<String>,
     /// Its tree.
@@ -85,7 +85,7 @@ struct FileView {
 
 /// Lines that match.
 #[derive(Debug, Serialize, ToSchema)]
-struct Lines {
+struct FoundLines {
     /// The commit that was searched; none where a tree was named.
     commit: Option<String>,
     /// Its tree.
@@ -131,7 +131,7 @@ struct LineView {
         FilePattern, Page,
     ),
     responses(
-        (status = 200, description = "A page of the files", body = Files),
+        (status = 200, description = "A page of the files", body = FoundFiles),
         (status = 400, description = "`bad_pattern`", body = ProblemView,
             content_type = "application/problem+json"),
         (status = 404, description = "`no_book`, `no_ref`, `ref_deleted` or `no_path`",
@@ -144,7 +144,7 @@ async fn glob_ref(
     Path((book, name)): Path<(BookId, RefName)>,
     Query(pattern): Query<FilePattern>,
     Query(page): Query<Page>,
-) -> Result<axum::Json<Files>, Problem> {
+) -> Result<axum::Json<FoundFiles>, Problem> {
     let path = path_of(&pattern.path)?;
     let (commit, tree) = version_at(&app, &caller, book, name, &path).await?;
     find(&app, &caller, Some(commit), tree, &pattern, &page).await
@@ -155,7 +155,7 @@ async fn glob_ref(
     get, path = "/v1/trees/{id}/glob", tag = "search",
     params(("id" = String, Path, description = "The tree's id"), FilePattern, Page),
     responses(
-        (status = 200, description = "A page of the files", body = Files),
+        (status = 200, description = "A page of the files", body = FoundFiles),
         (status = 400, description = "`bad_pattern`", body = ProblemView,
             content_type = "application/problem+json"),
     )
@@ -166,7 +166,7 @@ async fn glob_tree(
     Path(id): Path<String>,
     Query(pattern): Query<FilePattern>,
     Query(page): Query<Page>,
-) -> Result<axum::Json<Files>, Problem> {
+) -> Result<axum::Json<FoundFiles>, Problem> {
     let tree = tree_of(&app, &caller, &id).await?;
     find(&app, &caller, None, tree, &pattern, &page).await
 }
@@ -182,7 +182,7 @@ async fn glob_tree(
         TextPattern, ChoiceQuery,
     ),
     responses(
-        (status = 200, description = "The lines", body = Lines),
+        (status = 200, description = "The lines", body = FoundLines),
         (status = 400, description = "`bad_pattern`", body = ProblemView,
             content_type = "application/problem+json"),
         (status = 404, description = "`no_book`, `no_ref`, `ref_deleted` or `no_path`",
@@ -195,7 +195,7 @@ async fn grep_ref(
     Path((book, name)): Path<(BookId, RefName)>,
     Query(pattern): Query<TextPattern>,
     choice: Choice,
-) -> Result<axum::Json<Lines>, Problem> {
+) -> Result<axum::Json<FoundLines>, Problem> {
     let (commit, tree) = version_at(&app, &caller, book, name, &choice.path).await?;
     search(&app, &caller, Some(commit), tree, &pattern, choice).await
 }
@@ -205,7 +205,7 @@ async fn grep_ref(
     get, path = "/v1/trees/{id}/grep", tag = "search",
     params(("id" = String, Path, description = "The tree's id"), TextPattern, ChoiceQuery),
     responses(
-        (status = 200, description = "The lines", body = Lines),
+        (status = 200, description = "The lines", body = FoundLines),
         (status = 400, description = "`bad_pattern`", body = ProblemView,
             content_type = "application/problem+json"),
     )
@@ -216,7 +216,7 @@ async fn grep_tree(
     Path(id): Path<String>,
     Query(pattern): Query<TextPattern>,
     choice: Choice,
-) -> Result<axum::Json<Lines>, Problem> {
+) -> Result<axum::Json<FoundLines>, Problem> {
     let tree = tree_of(&app, &caller, &id).await?;
     search(&app, &caller, None, tree, &pattern, choice).await
 }
@@ -228,14 +228,14 @@ async fn find(
     tree: TreeId,
     pattern: &FilePattern,
     page: &Page,
-) -> Result<axum::Json<Files>, Problem> {
+) -> Result<axum::Json<FoundFiles>, Problem> {
     let path = path_of(&pattern.path)?;
     let globs = Globs::parse([pattern.pattern.as_str()])?;
     let after = page.cursor.as_deref().map(path_of).transpose()?;
     let repo = app.repo(caller);
     let found = repo.find_files(tree, &path, &globs, after.as_ref(), page.size(app)).await?;
     let (files, truncated) = found;
-    Ok(axum::Json(Files {
+    Ok(axum::Json(FoundFiles {
         commit: commit.map(|id| id.to_string()),
         tree: tree.to_string(),
         next: files.last().filter(|_| truncated).map(|file| file.path.to_string()),
@@ -251,7 +251,7 @@ async fn search(
     tree: TreeId,
     pattern: &TextPattern,
     choice: Choice,
-) -> Result<axum::Json<Lines>, Problem> {
+) -> Result<axum::Json<FoundLines>, Problem> {
     let TextPattern { ignore_case, literal, limit, .. } = *pattern;
     let request = SearchRequest {
         tree,
@@ -262,7 +262,7 @@ async fn search(
         bytes: SEARCHED_BYTES,
     };
     let report = app.repo(caller).search(&request).await?;
-    Ok(axum::Json(Lines::new(commit, tree, &report)))
+    Ok(axum::Json(FoundLines::new(commit, tree, &report)))
 }
 
 impl FileView {
@@ -276,7 +276,7 @@ impl FileView {
     }
 }
 
-impl Lines {
+impl FoundLines {
     fn new(commit: Option<CommitId>, tree: TreeId, report: &SearchReport) -> Self {
         Self {
             commit: commit.map(|id| id.to_string()),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use cas_tests::cli::{User, snapshot, workspace};
 
-fn archives() -> Vec<PathBuf> {
+pub(super) fn archives() -> Vec<PathBuf> {
     let beside = || workspace().parent().map(|above| above.join("shared/books"));
     let Some(folder) = std::env::var_os("CAS_TEST_BOOKS").map(PathBuf::from).or_else(beside) else {
         return Vec::new();

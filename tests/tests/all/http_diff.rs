@@ -59,7 +59,7 @@ fn applied(old: &Files, changes: &[Value]) -> BTreeMap<String, (String, String)>
         let path = text(change, "path").to_owned();
         let from = change["from"].as_str().map(str::to_owned);
         match text(change, "status") {
-            "added" => assert!(before.get(&path).is_none() && change["old"].is_null()),
+            "added" => assert!(!before.contains_key(&path) && change["old"].is_null()),
             "removed" => assert!(change["new"].is_null() && from.is_none()),
             "changed" => assert!(change["old"] != change["new"] && from.is_none()),
             "renamed" => assert!(change["old"] == change["new"] && from.is_some()),

@@ -1,6 +1,7 @@
-//! The blobs of an archive in order, read a little ahead where reading crosses a network.
+//! The blobs of an archive in order, announced and read a little ahead where reading crosses a
+//! network.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use tokio_util::task::AbortOnDropHandle;
@@ -8,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::name::BlobId;
 use crate::object::Kind;
 use crate::repo::{Leaf, RepoError};
-use crate::store::{ByteStream, Store, StoreError};
+use crate::store::{ByteStream, Prefetch, Store, StoreError, Want};
 
 /// How many bytes are read ahead over a network, at most. What one archive keeps in memory is
 /// about this much.
@@ -34,18 +35,33 @@ pub(super) struct Contents {
     /// Those that are being read, the next one first.
     ahead: VecDeque<(Leaf, AbortOnDropHandle<Result<Bytes, StoreError>>)>,
     ahead_bytes: u64,
+    /// What was said to be read, once the first is.
+    announced: Option<Prefetch>,
 }
 
 impl Contents {
     /// The contents of `leaves`.
     pub(super) fn new(store: Store, leaves: Vec<Leaf>) -> Self {
         let whole = if store.is_remote() { WHOLE_REMOTE_BYTES } else { WHOLE_LOCAL_BYTES };
-        Self { store, whole, waiting: leaves.into(), ahead: VecDeque::new(), ahead_bytes: 0 }
+        Self {
+            store,
+            whole,
+            waiting: leaves.into(),
+            ahead: VecDeque::new(),
+            ahead_bytes: 0,
+            announced: None,
+        }
     }
 
     /// The next leaf and its content, verified; `None` after the last.
     pub(super) async fn next(&mut self) -> Result<Option<(Leaf, ByteStream)>, RepoError> {
         if self.store.is_remote() {
+            if self.announced.is_none() {
+                let mut met = BTreeSet::new();
+                let first = |leaf: &&Leaf| met.insert(leaf.id);
+                let order = self.waiting.iter().filter(first).map(|leaf| (leaf.id, leaf.size));
+                self.announced = Some(self.store.prefetch(Want::Blobs(order.collect())).await?);
+            }
             self.read_ahead();
         }
         let (leaf, content) = match self.ahead.pop_front() {

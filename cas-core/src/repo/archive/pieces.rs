@@ -141,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn ends_in_the_error_and_nothing_after_it() {
         let mut stream = pieces(|mut sink| async move {
-            sink.write(&[1; 4 * PIECE_BYTES]).await?;
+            sink.write(&vec![1; 4 * PIECE_BYTES]).await?;
             Err(RepoError::Internal("broken".to_owned()))
         });
         let mut good = 0;

@@ -45,6 +45,6 @@ fn encoder(length: u64) -> std::io::Result<Encoder<'static, Vec<u8>>> {
 }
 
 /// Writing into memory does not fail; the crate's signatures say that it could.
-fn failed(error: std::io::Error) -> RepoError {
+fn failed(error: impl std::error::Error) -> RepoError {
     RepoError::Internal(format!("cannot compress: {error}"))
 }

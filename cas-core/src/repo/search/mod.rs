@@ -17,6 +17,7 @@ use self::text::Hit;
 use super::{Globs, Leaf, RepoError, Repository, for_each};
 use crate::name::{BlobId, BookPath, TreeId};
 use crate::object::EntryKind;
+use crate::store::Want;
 
 /// Largest file that is searched, in bytes. Each job holds one in memory.
 pub const TEXT_BYTES: u64 = 1024 * 1024;
@@ -154,6 +155,8 @@ impl Repository {
             .filter(|leaf| !known.contains_key(&leaf.id))
             .map(|leaf| (leaf.id, leaf.size))
             .collect();
+        let want = Want::Blobs(unknown.iter().map(|(id, size)| (*id, *size)).collect());
+        let _coming = self.store.prefetch(want).await?;
         let (store, pattern) = (self.store.clone(), request.pattern.clone());
         let given_up = given_up.clone();
         let searched = for_each(unknown.into_iter().collect(), self.jobs, move |(id, size)| {

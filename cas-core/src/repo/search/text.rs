@@ -51,10 +51,15 @@ pub(super) fn search(
     while !rest.is_empty() && lines.hits.len() < limit && !given_up.is_cancelled() {
         let (block, after) = rest.split_at(block_end(rest));
         searcher.search_slice(pattern.matcher(), block, &mut lines)?;
-        lines.before += block.iter().filter(|byte| **byte == b'\n').count() as u64;
+        lines.before += count_lines(block);
         rest = after;
     }
     Ok(lines.hits)
+}
+
+#[expect(clippy::naive_bytecount, reason = "one more crate for what the compiler does well")]
+fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// Where the first block ends: after a line's end, and not far beyond [`BLOCK_BYTES`].

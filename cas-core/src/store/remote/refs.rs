@@ -84,12 +84,11 @@ impl RemoteRefs {
             Ok(None) => return Ok(None),
             Err(error) => return Err(damaged(book, name, error)),
         };
-        self.check(book, name, seq, &bytes).map(Some)
+        Self::check(book, name, seq, &bytes).map(Some)
     }
 
     /// The entry that came for this position of this ref, if it is one.
     fn check(
-        &self,
         book: &BookId,
         name: &RefName,
         seq: Option<u64>,
@@ -172,12 +171,11 @@ impl RemoteRefs {
         let answer = self.client.send_once(&call).await?;
         let outcome = answer.header(OUTCOME).map(str::to_owned);
         let bytes = answer.bytes(limits::ENTRY_BYTES as u64).await.map_err(Failed::from)?;
-        let entry = match bytes.is_empty() {
-            true => None,
-            false => {
-                let entry = self.check(&update.book, &update.name, None, &bytes);
-                Some(entry.map_err(Ended::Final)?)
-            }
+        let entry = if bytes.is_empty() {
+            None
+        } else {
+            let entry = Self::check(&update.book, &update.name, None, &bytes);
+            Some(entry.map_err(Ended::Final)?)
         };
         let lie = |reason: &str| {
             let error = RemoteError::lie(self.client.server(), reason);
@@ -314,6 +312,6 @@ fn actor(actor: &Actor) -> Option<HeaderValue> {
     HeaderValue::from_bytes(actor.to_string().as_bytes()).ok()
 }
 
-fn escaped(text: impl ToString) -> String {
+fn escaped(text: &impl ToString) -> String {
     utf8_percent_encode(&text.to_string(), PLAIN).to_string()
 }

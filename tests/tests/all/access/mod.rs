@@ -35,6 +35,12 @@ impl Guarded {
         Self { bucket, server }
     }
 
+    /// Another server over the same store.
+    fn restarted(self, limits: Limits) -> Self {
+        let server = TestServer::start_app(app(&self.bucket, limits));
+        Self { server, ..self }
+    }
+
     fn tokens(&self) -> Tokens {
         Tokens::new(self.bucket.clone(), Env::system())
     }

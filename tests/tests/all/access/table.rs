@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use cas_core::access::TokenSecret;
 use cas_core::env::{Env, Timestamp};
 use cas_core::name::BlobId;
+use cas_server::Limits;
 use cas_tests::web::{Answer, Client};
 use serde_json::{Value, json};
 
@@ -366,9 +367,11 @@ fn check(asker: &Asker, case: &Case, answer: &Answer) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_may_do_what_their_token_says_and_nothing_else() {
-    let guarded = Guarded::start().await;
-    let ids = fill(&guarded.stranger()).await;
-    let askers = askers(&guarded).await;
+    let open = Guarded::start().await;
+    let ids = fill(&open.stranger()).await;
+    let askers = askers(&open).await;
+    // One that never was open, and remembers what it looked up.
+    let guarded = open.restarted(Limits::default());
     let table = table(&ids);
     for asker in &askers {
         // First what changes nothing: what only looks, and what is refused.

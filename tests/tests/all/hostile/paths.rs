@@ -6,7 +6,7 @@ use cas_tests::raw::Raw;
 use super::{FILES, others_are_answered, served};
 
 /// Ways to write what leads out of a book, or is no path.
-const TRICKS: [&str; 30] = [
+const TRICKS: [&str; 25] = [
     "..",
     "../a.md",
     "%2e%2e",
@@ -24,11 +24,6 @@ const TRICKS: [&str; 30] = [
     "%c0%af",
     "%e0%80%af",
     "%ff",
-    "%u002e%u002e",
-    "%252e%252e%252f",
-    "%2",
-    "%",
-    "%zz",
     "/etc/passwd",
     "%2fetc%2fpasswd",
     ".git/config",
@@ -76,11 +71,21 @@ async fn check(server: &cas_tests::server::TestServer, method: &str, trick: &str
 async fn names_that_are_strange_and_allowed_are_only_names() {
     let server = served(Limits::default()).await;
     let client = server.client();
-    // `%25` is a percent sign: it is decoded once, and never again.
-    let path = format!("{FILES}/%252e%252e");
-    client.put(&path, "once").await.expect(201);
-    assert_eq!(client.get(&path).await.expect(200).text(), "once");
-    client.delete(&path).await.expect(200);
+    // `%25` is a percent sign: it is decoded once, and never again. What is no escape is text.
+    for (written, name) in [
+        ("%252e%252e", "%2e%2e"),
+        ("%252e%252e%252f", "%2e%2e%2f"),
+        ("%u002e%u002e", "%u002e%u002e"),
+        ("%2", "%2"),
+        ("%", "%"),
+        ("%zz", "%zz"),
+    ] {
+        let path = format!("{FILES}/{written}");
+        let put = client.put(&path, "once").await.expect(201).json();
+        assert_eq!(put["results"][0]["path"], name);
+        assert_eq!(client.get(&path).await.expect(200).text(), "once");
+        client.delete(&path).await.expect(200);
+    }
     others_are_answered(&server).await;
 }
 

@@ -11,6 +11,9 @@ const TESTS: [&str; 3] = ["cli_", "race::", "books::"];
 /// The tests that run the others, which would never end.
 const RUNNERS: [&str; 2] = ["cli_over_s3", "cli_over_http"];
 
+/// The tests that choose where their stores are themselves: elsewhere they say nothing new.
+const CHOOSERS: [&str; 2] = ["cli_serve", "cli_token"];
+
 /// Runs this very test binary again, with the stores of its users at `store`, as
 /// [`place::VARIABLE`] has it, and gives how many tests passed. What else the tests print is
 /// printed when one fails.
@@ -22,7 +25,7 @@ pub fn run_over(store: &str, threads: usize, skip: &[&str]) -> usize {
     let own = std::env::current_exe().expect("a test knows its own path");
     let mut command = Command::new(own);
     command.args(TESTS).arg(format!("--test-threads={threads}"));
-    for name in RUNNERS.iter().chain(skip) {
+    for name in RUNNERS.iter().chain(&CHOOSERS).chain(skip) {
         command.args(["--skip", name]);
     }
     // What is asked here is what becomes of stores elsewhere, not of disks, which may be slow.

@@ -42,6 +42,12 @@ pub trait Objects: Debug + Send + Sync {
         Ok(Prefetch::nothing())
     }
 
+    /// Whether a tree is taken only after everything that it names, as a server does, which cannot
+    /// trust its clients. Elsewhere nothing names them yet, so their order is no matter.
+    fn takes_in_order(&self) -> bool {
+        false
+    }
+
     /// Begins to write objects.
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError>;
 }

@@ -57,6 +57,11 @@ impl Store {
         self.objects.is_remote()
     }
 
+    /// Whether a tree is taken only after everything that it names.
+    pub(crate) fn takes_in_order(&self) -> bool {
+        self.objects.takes_in_order()
+    }
+
     /// Begins to write.
     pub async fn session(&self) -> Result<Session, StoreError> {
         Ok(Session::new(self.objects.begin().await?))

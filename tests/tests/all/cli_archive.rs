@@ -91,7 +91,7 @@ fn archive_writes_to_devices_and_refuses_terminals() {
     let null = std::fs::metadata("/dev/null").unwrap();
     assert!(null.file_type().is_char_device());
     let binary = cas_tests::cli::binary().display().to_string();
-    let shell = format!("{binary} --store {} archive guide", user.location());
+    let shell = format!("{binary} --store '{}' archive guide", user.location());
     let mut command = Command::new("script");
     command.args(["-qec", &shell, "/dev/null"]).stdin(Stdio::null());
     command.envs(user.place().environment());

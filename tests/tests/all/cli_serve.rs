@@ -212,7 +212,8 @@ async fn the_log_tells_of_every_request_and_of_no_secret() {
     for text in [&text, &told] {
         assert!(!text.contains(hidden) && !text.contains(&hidden[..32]), "a secret is logged");
     }
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let read = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    let lines: Vec<Value> = text.lines().map(read).collect();
     let line = lines.iter().find(|line| line["id"] == "asked-1").expect("it is logged");
     assert_eq!((&line["method"], &line["path"]), (&"GET".into(), &file.into()));
     assert_eq!((&line["status"], &line["actor"]), (&200.into(), &"ada".into()));

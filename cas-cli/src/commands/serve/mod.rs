@@ -11,6 +11,7 @@ use cas_server::{Ended, Server, Settings, Tls};
 use clap::Args;
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 use tokio::sync::oneshot;
 
 use crate::commands::Global;
@@ -100,8 +101,15 @@ async fn serve(
     if let Some(tls) = &tls {
         server = server.with_tls(tls.clone());
     }
+    let reloading = match &tls {
+        // Before anybody is told that the server runs: until then a hangup ends the program.
+        Some(tls) => {
+            let hangups = machine::hangups().map_err(CommandError::io("wait for signals"))?;
+            Some(tokio::spawn(reload_on(hangups, tls.clone())))
+        }
+        None => None,
+    };
     tell(context, address, tls.is_some(), open)?;
-    let reloading = tls.map(|tls| tokio::spawn(reload_on_hangup(tls)));
     let ended = run(server, stop).await;
     if let Some(reloading) = reloading {
         reloading.abort();
@@ -134,8 +142,7 @@ async fn run(server: Server, mut stop: machine::Stop) -> Ended {
 }
 
 /// Reads the certificate again when asked to.
-async fn reload_on_hangup(tls: Tls) {
-    let Ok(mut hangups) = machine::hangups() else { return };
+async fn reload_on(mut hangups: Signal, tls: Tls) {
     while hangups.recv().await.is_some() {
         match tls.reload() {
             Ok(()) => tracing::info!("read the certificate again"),

@@ -151,17 +151,16 @@ impl Work {
         done.await.map(|_| ())
     }
 
-    /// Puts these trees, whatever a tree names before it.
+    /// Puts these groups of trees, one after the other.
     pub(super) async fn put_trees(
         self: &Arc<Self>,
-        scan: &Scan,
         trees: Arc<Trees>,
-        ids: &BTreeSet<TreeId>,
+        groups: Vec<Vec<TreeId>>,
         jobs: usize,
     ) -> Result<(), FolderError> {
-        for level in trees.levels(scan, ids) {
+        for group in groups {
             let (work, trees) = (self.clone(), trees.clone());
-            let done = for_each(level, jobs, move |id| {
+            let done = for_each(group, jobs, move |id| {
                 let (work, trees) = (work.clone(), trees.clone());
                 async move {
                     if let (Some(session), Some(tree)) = (work.session(), trees.all.get(&id)) {

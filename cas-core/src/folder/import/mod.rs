@@ -148,7 +148,12 @@ impl Repository {
         };
         let (trees, scan, settled) = (Arc::new(trees), Arc::new(scan), Arc::new(settled));
         let mut report = ImportReport::new(present, &trees, &difference);
-        work.put_trees(&scan, trees.clone(), &difference.trees, self.jobs).await?;
+        let new = if self.store.takes_in_order() {
+            trees.levels(&scan, &difference.trees)
+        } else {
+            vec![difference.trees.into_iter().collect()]
+        };
+        work.put_trees(trees.clone(), new, self.jobs).await?;
         if options.verify_existing {
             // What was put just now is to be there as well.
             if let Some(session) = work.session() {

@@ -143,6 +143,10 @@ impl Objects for RememberedObjects {
         self.inner.prefetch(want).await
     }
 
+    fn takes_in_order(&self) -> bool {
+        self.inner.takes_in_order()
+    }
+
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {
         self.inner.begin().await
     }

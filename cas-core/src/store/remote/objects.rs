@@ -81,6 +81,10 @@ impl RemoteObjects {
 
 #[async_trait]
 impl Objects for RemoteObjects {
+    fn takes_in_order(&self) -> bool {
+        true
+    }
+
     fn is_remote(&self) -> bool {
         true
     }

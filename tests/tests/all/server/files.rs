@@ -138,7 +138,6 @@ async fn no_path_leads_out_of_a_book() {
         "a%00b",
         "a%5c..%5cb",
         "a//b",
-        "./a",
         "con",
         "a%0ab",
         ".git/config",

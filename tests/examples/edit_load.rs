@@ -38,12 +38,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }))
     .await;
-    let (took, all) = (started.elapsed().as_secs_f64(), clients * edits);
+    let (took, all) = (started.elapsed().as_secs_f64(), u32::try_from(clients * edits)?);
     let repo = Repository::new(store, Env::system(), Actor::parse("reader")?, 4);
     let entries = repo.ref_log(&BookId::parse("guide")?, &RefName::main(), usize::MAX).await?;
     tell(&format!(
         "{clients} clients, {all} edits of one branch in {took:.2} s: {:.0} edits a second, in {} entries",
-        all as f64 / took,
+        f64::from(all) / took,
         entries.len()
     ));
     Ok(())

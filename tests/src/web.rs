@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct Client {
     base: String,
     headers: HeaderMap,
-    client: reqwest::Client,
+    http: reqwest::Client,
 }
 
 /// A whole answer.
@@ -37,12 +37,12 @@ impl Client {
     ///
     /// If the machine cannot make connections.
     pub fn new(base: &str) -> Self {
-        let client = reqwest::Client::builder()
+        let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client can be made");
-        Self { base: base.to_owned(), headers: HeaderMap::new(), client }
+        Self { base: base.to_owned(), headers: HeaderMap::new(), http }
     }
 
     /// The same client, sending this header with each request.
@@ -65,7 +65,7 @@ impl Client {
     pub fn request(&self, method: &str, path: &str) -> Request {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let url = format!("{}{path}", self.base);
-        Request { builder: self.client.request(method, url).headers(self.headers.clone()) }
+        Request { builder: self.http.request(method, url).headers(self.headers.clone()) }
     }
 
     /// `GET path`.

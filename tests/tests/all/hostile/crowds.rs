@@ -50,7 +50,7 @@ async fn idle_connections_cost_little_and_disturb_nobody() {
         }
         // All of them are taken, and others are answered among them.
         let open = tokio::time::timeout(Duration::from_mins(1), async {
-            while running.connections(&client).await < crowd as f64 {
+            while running.connections(&client).await < f64::from(u32::try_from(crowd).unwrap()) {
                 tokio::task::yield_now().await;
             }
         });

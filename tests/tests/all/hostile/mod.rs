@@ -59,7 +59,7 @@ async fn fill(server: &TestServer) {
 
 /// Puts a file of so many bytes, and gives its path.
 async fn put_large(server: &TestServer, bytes: usize) -> String {
-    let content = Bytes::from((0..bytes).map(|n| (n % 251) as u8).collect::<Vec<_>>());
+    let content = Bytes::from((0..=250).cycle().take(bytes).collect::<Vec<u8>>());
     let path = format!("{FILES}/large.bin");
     server.client().put(&path, content).await.expect(201);
     path

@@ -8,6 +8,7 @@ use cas_tests::faulty::FaultyStore;
 use cas_tests::raw::Raw;
 use cas_tests::server::TestServer;
 use object_store::memory::InMemory;
+use tokio::sync::oneshot;
 
 use super::{FILES, app, fill, number, others_are_answered, put_large, served, short};
 
@@ -58,20 +59,23 @@ async fn too_many_requests_are_refused_at_once_and_health_is_not() {
     client.get("/v1/books").await.expect(200);
 }
 
-/// A server over a store whose `n`-th call from now on never ends.
-async fn stuck(n: u64) -> TestServer {
+/// A server over a store whose `n`-th call from now on takes until it is let go.
+async fn stuck(n: u64) -> (TestServer, oneshot::Sender<()>) {
     let faulty = FaultyStore::new(Arc::new(InMemory::new()));
     let limits = Limits { request_timeout: Duration::from_millis(300), ..Limits::default() };
     let settings = Settings { limits, ..Settings::default() };
     let server = TestServer::start_app(app(Arc::new(faulty.clone()), settings).await);
     fill(&server).await;
-    let _ = faulty.with_hook(n, std::future::pending);
-    server
+    let (let_go, gone) = oneshot::channel();
+    let _ = faulty.with_hook(n, || async {
+        let _ = gone.await;
+    });
+    (server, let_go)
 }
 
 #[tokio::test]
 async fn a_question_that_takes_too_long_may_be_asked_again() {
-    let server = stuck(1).await;
+    let (server, _stuck) = stuck(1).await;
     let path = format!("/v1/blobs/{}", "0".repeat(64));
     let client = server.client();
     assert_eq!(client.get(&path).await.expect(503).code(), "timed_out");
@@ -83,7 +87,7 @@ async fn a_question_that_takes_too_long_may_be_asked_again() {
 async fn of_a_change_that_takes_too_long_the_fate_is_unknown() {
     let mut fates = 0;
     for n in 1..=4 {
-        let server = stuck(n).await;
+        let (server, let_go) = stuck(n).await;
         let path = format!("{FILES}/large.bin");
         let put = || {
             let request = server.client().request("PUT", &path).header("idempotency-key", "key-1");
@@ -95,7 +99,8 @@ async fn of_a_change_that_takes_too_long_the_fate_is_unknown() {
             assert_eq!(first.json()["request_id"], "key-1");
             fates += 1;
         }
-        // Repeated with the same key, it is done, and once.
+        // Once the store answers again: repeated with the same key, it is done, and once.
+        drop(let_go);
         put().await.expect(201);
         let log = server.client().get("/v1/books/guide/refs/main/log").await.expect(200).json();
         let entries = log["entries"].as_array().unwrap();

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cas_tests::cli::User;
@@ -87,7 +88,9 @@ impl Drop for Running {
 
 /// The command, with its log in a file.
 fn serve(user: &User, args: &[&str]) -> (Command, PathBuf) {
-    let log = user.path("log");
+    // Each has its own: two that write to one file write over one another.
+    static LOGS: AtomicU32 = AtomicU32::new(0);
+    let log = user.path(&format!("log-{}", LOGS.fetch_add(1, Ordering::Relaxed)));
     let mut command = user.command(["serve"]);
     command.args(args).stderr(File::create(&log).unwrap());
     (command, log)

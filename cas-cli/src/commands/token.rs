@@ -17,7 +17,7 @@ use crate::output::exact_time;
 /// Make, list and revoke tokens for a server
 ///
 /// A server asks for a token from the moment on that its store has one. A scope is
-/// VERBS[:BOOK[:REF[:PATH]]]: what may be done (read; write, which implies read; admin, which
+/// `VERBS[:BOOK[:REF[:PATH]]]`: what may be done (read; write, which implies read; admin, which
 /// implies both), and patterns for where. In a pattern `*` stands for anything within a segment and
 /// `**` for any segments; what is left out is `**`. The store keeps only a hash of a token.
 #[derive(Debug, Args)]

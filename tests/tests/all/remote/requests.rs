@@ -53,11 +53,14 @@ async fn switching_takes_as_many_and_brings_only_what_differs() {
     let expected: Vec<_> = COLD.into_iter().chain(["POST fetch"]).collect();
     assert_eq!(paths(&passed), expected);
     assert!(passed[2].answer_bytes < 2_000, "{} bytes", passed[2].answer_bytes);
-    // And when nothing differs, nothing but trees could come, and none does.
+    // And when nothing differs, nothing but trees could come, and none does. The folder is found to
+    // be right by then or before it is asked for them.
     checkout(&repo, "book", &place.path("out")).await.unwrap();
     let passed = proxy.take();
-    assert_eq!(paths(&passed), COLD);
-    assert!(passed[2].answer_bytes < 100, "{} bytes", passed[2].answer_bytes);
+    assert!(COLD.map(str::to_owned).starts_with(&paths(&passed)), "{:?}", paths(&passed));
+    if let Some(answer) = passed.get(2) {
+        assert!(answer.answer_bytes < 100, "{} bytes", answer.answer_bytes);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,6 +27,18 @@ impl Timestamp {
     }
 }
 
+/// RFC 3339, UTC, to the microsecond: as answers to programs say it.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = i64::try_from(self.0).unwrap_or(i64::MAX);
+        match jiff::Timestamp::from_microsecond(micros) {
+            Ok(time) => write!(f, "{time:.6}"),
+            // Beyond the year 9999 there is no such form.
+            Err(_) => write!(f, "{micros} µs"),
+        }
+    }
+}
+
 /// Tells the time.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The present moment.
@@ -90,5 +102,17 @@ impl Entropy for SystemEntropy {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the operating system has a random number generator");
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        let shown = |micros| Timestamp::from_micros(micros).to_string();
+        assert_eq!(shown(1_700_000_000_123_456), "2023-11-14T22:13:20.123456Z");
+        assert_eq!(shown(0), "1970-01-01T00:00:00.000000Z");
     }
 }

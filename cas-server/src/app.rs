@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use cas_core::access::Tokens;
 use cas_core::env::Env;
-use cas_core::repo::{EditQueue, Repository};
+use cas_core::name::Operation;
+use cas_core::repo::{EditQueue, EditReport, PathEdit, Repository, VersionRequest};
 use cas_core::store::{Bucket, Store};
 use tokio::sync::Semaphore;
 
@@ -13,6 +14,7 @@ use crate::caches::Caches;
 use crate::caller::Caller;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::problem::Problem;
 use crate::ready::Ready;
 
 /// What may be configured, with defaults that suit a small machine.
@@ -111,9 +113,17 @@ impl App {
         &self.inner.settings
     }
 
-    /// The edits that wait for their turn.
-    pub(crate) fn edits(&self) -> &EditQueue {
-        &self.inner.edits
+    /// Does edits in `caller`'s name, together with what else arrives for the same branch.
+    pub(crate) async fn edit(
+        &self,
+        caller: &Caller,
+        request: VersionRequest,
+        operation: Operation,
+        edits: Vec<PathEdit>,
+    ) -> Result<EditReport, Problem> {
+        let key = request.request_id.to_string();
+        let edited = self.inner.edits.edit(&self.repo(caller), request, operation, edits).await;
+        edited.map_err(|error| Problem::from(error).of_request(&key))
     }
 
     /// Who may do what.

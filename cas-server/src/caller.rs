@@ -17,7 +17,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 pub(crate) use cas_core::access::Verb;
 use cas_core::access::{Grant, TokenSecret};
-use cas_core::name::{Actor, BookId, BookPath, RefName};
+use cas_core::name::{Actor, Base, BookId, BookPath, RefName, Revision};
 use cas_core::repo::RepoError;
 
 use crate::access::Refused;
@@ -142,10 +142,22 @@ impl Caller {
         name: &RefName,
         path: &BookPath,
     ) -> Result<(), Problem> {
+        if path.is_root() {
+            return self.may_ref(verb, book, name);
+        }
         let allowed = self.grant.may_below(verb, book, name, path);
         self.decide(allowed, book, name, || {
             forbidden(verb, &format!("everything below {path} of {book}@{name}"))
         })
+    }
+
+    /// Refuses unless the caller may read a path of a revision and everything below it. A commit
+    /// named by its id may belong to any branch: knowing an id opens nothing.
+    pub(crate) fn may_read(&self, revision: &Revision, path: &BookPath) -> Result<(), Problem> {
+        match &revision.base {
+            Base::Ref(name) => self.may_below(Verb::Read, &revision.book, name, path),
+            Base::Commit(_) => self.may_all(Verb::Read),
+        }
     }
 
     /// Refuses unless the caller may delete a ref: a branch whoever may write to all of it, a tag

@@ -10,8 +10,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cas_core::ErrorKind;
 use cas_core::access::AccessError;
-use cas_core::name::NameError;
-use cas_core::object::DecodeError;
+use cas_core::name::{Hash, NameError};
+use cas_core::object::{DecodeError, Kind};
 use cas_core::refs::RefError;
 use cas_core::repo::RepoError;
 use cas_core::store::StoreError;
@@ -76,6 +76,16 @@ impl Problem {
     /// What is asked for is not there.
     pub(crate) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    /// There is no such object.
+    pub(crate) fn no_object(kind: Kind, id: &Hash) -> Self {
+        Self::not_found("no_object", format!("there is no {kind} {id}"))
+    }
+
+    /// What was sent is larger than may be.
+    pub(crate) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
     /// The same problem with one more member.
@@ -207,9 +217,7 @@ impl From<&StoreError> for Problem {
             StoreError::Closed => {
                 Self::new(StatusCode::FORBIDDEN, "store_closed", error.to_string())
             }
-            StoreError::TooLarge { .. } => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.to_string())
-            }
+            StoreError::TooLarge { .. } => Self::too_large(error.to_string()),
             StoreError::ContentChanged { .. } => {
                 Self::bad_request("wrong_hash", "the bytes do not hash to the id given")
             }

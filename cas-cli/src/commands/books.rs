@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::{count, exact_time, short_time};
+use crate::output::{count, short_time};
 
 /// List the books of the store
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ impl Books {
             branches: found.branches,
             tags: found.tags,
             commit: found.main.as_ref().and_then(|head| head.entry.target).map(|id| id.to_string()),
-            time: found.main.as_ref().map(|head| exact_time(head.entry.time)),
+            time: found.main.as_ref().map(|head| head.entry.time.to_string()),
         };
         if books.is_empty() {
             context.output.say(&format!(

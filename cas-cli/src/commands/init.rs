@@ -9,7 +9,7 @@ use super::doctor::prove;
 use crate::commands::Global;
 use crate::context::{notice, place, variables};
 use crate::error::CommandError;
-use crate::output::{Output, exact_time, short_time};
+use crate::output::{Output, short_time};
 
 /// Make a store
 ///
@@ -62,7 +62,7 @@ impl Init {
         if let Some(notice) = notice(marker.writers) {
             output.warn(notice);
         }
-        let view = View { store: shown, created, created_at: exact_time(marker.created_at) };
+        let view = View { store: shown, created, created_at: marker.created_at.to_string() };
         output.answer(&view, |out| {
             if created {
                 writeln!(out, "made a store at {location}")

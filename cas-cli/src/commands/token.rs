@@ -12,7 +12,6 @@ use serde::Serialize;
 use crate::args::Time;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::output::exact_time;
 
 /// Make, list and revoke tokens for a server
 ///
@@ -177,8 +176,8 @@ impl View {
             status,
             actor: Some(token.actor.to_string()),
             scopes: token.scopes.iter().map(ToString::to_string).collect(),
-            created_at: Some(exact_time(token.created_at)),
-            expires_at: token.expires_at.map(exact_time),
+            created_at: Some(token.created_at.to_string()),
+            expires_at: token.expires_at.map(|time| time.to_string()),
             revoked_at: None,
             revoked_by: None,
             note: Some(token.note.clone()),
@@ -205,7 +204,7 @@ impl View {
         let by = |of: fn(&Revocation) -> String| revoked.as_ref().map(of);
         Self {
             status: "revoked",
-            revoked_at: by(|revoked| exact_time(revoked.revoked_at)),
+            revoked_at: by(|revoked| revoked.revoked_at.to_string()),
             revoked_by: by(|revoked| revoked.actor.to_string()),
             ..view
         }

@@ -10,7 +10,7 @@ use cas_core::repo::{EditOutcome, EditReport, EditResult, RefSummary};
 use serde::Serialize;
 
 use crate::args::BranchArg;
-use crate::output::{exact_time, short, short_time};
+use crate::output::{short, short_time};
 
 /// A commit.
 #[derive(Debug, Serialize)]
@@ -31,7 +31,7 @@ impl CommitView {
             tree: commit.tree.to_string(),
             parents: commit.parents.iter().map(ToString::to_string).collect(),
             author: commit.author.to_string(),
-            time: exact_time(commit.committed_at),
+            time: commit.committed_at.to_string(),
             message: commit.message.clone(),
             metadata: pairs(&commit.metadata),
         }
@@ -89,7 +89,7 @@ impl EntryView {
             previous: entry.previous.map(|id| id.to_string()),
             target: entry.target.map(|id| id.to_string()),
             actor: entry.actor.to_string(),
-            time: exact_time(entry.time),
+            time: entry.time.to_string(),
             operation: entry.operation.to_string(),
             message: entry.message.clone(),
             request_id: entry.request_id.to_string(),
@@ -130,7 +130,7 @@ impl RefView {
             commit: found.commit.to_string(),
             seq: entry.seq,
             actor: entry.actor.to_string(),
-            time: exact_time(entry.time),
+            time: entry.time.to_string(),
         }
     }
 }

@@ -10,7 +10,6 @@ use object_store::path::Path as Key;
 
 use super::{AccessError, Revocation, Scope, Token, TokenId, TokenSecret};
 use crate::env::{Env, Timestamp};
-use crate::error::ErrorKind;
 use crate::limits;
 use crate::name::{Actor, HashPrefix};
 use crate::object::DecodeError;
@@ -243,9 +242,7 @@ impl Tokens {
                 // Refused, and yet nothing there: racing puts were told to try again.
                 Ok(Put::Refused) => {}
                 // The answer was lost: it may have landed or not, and putting it again is right.
-                Err(error) if self.bucket.is_remote() && error.kind() == ErrorKind::Unavailable => {
-                    last = Some(error);
-                }
+                Err(error) if self.bucket.is_worth_repeating(&error) => last = Some(error),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -277,6 +274,7 @@ mod tests {
 
     use super::*;
     use crate::env::Clock;
+    use crate::error::ErrorKind;
 
     /// A clock that stands still until it is set.
     #[derive(Debug, Default)]

@@ -192,21 +192,14 @@ impl Refs for RefLog {
         let Some(read) = self.bucket.read(&key, limits::ENTRY_BYTES as u64).await? else {
             return Ok(None);
         };
-        let found = match read {
-            Ok(bytes) => RefEntry::from_stored(&bytes),
+        match read {
+            Ok(bytes) => entry_at(book, name, Some(seq), &bytes).map(Some),
             Err(size) => {
                 let len = usize::try_from(size).unwrap_or(usize::MAX);
-                Err(DecodeError::TooLong { len, limit: limits::ENTRY_BYTES })
+                let source = DecodeError::TooLong { len, limit: limits::ENTRY_BYTES };
+                Err(damaged(book, name, seq, source))
             }
-        };
-        let found = found.map_err(|source| damaged(book, name, seq, source))?;
-        let entry = &found.entry;
-        if entry.book != *book || entry.name != *name || entry.seq != seq {
-            let place = format!("{}@{}#{}", entry.book, entry.name, entry.seq);
-            let source = DecodeError::Rule(format!("it belongs at {place}"));
-            return Err(damaged(book, name, seq, source));
         }
-        Ok(Some(found))
     }
 
     async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
@@ -333,6 +326,24 @@ pub(crate) async fn earlier_try(
         Ok(entry.filter(|entry| entry.entry.made_by(request).is_some()))
     }));
     found.try_next().await
+}
+
+/// The entry that was kept or sent as the one at `seq` of a ref, or as its newest, if it is one.
+pub(crate) fn entry_at(
+    book: &BookId,
+    name: &RefName,
+    seq: Option<u64>,
+    bytes: &[u8],
+) -> Result<LogEntry, RefError> {
+    let found = RefEntry::from_stored(bytes)
+        .map_err(|source| damaged(book, name, seq.unwrap_or_default(), source))?;
+    let entry = &found.entry;
+    if entry.book != *book || entry.name != *name || seq.is_some_and(|seq| entry.seq != seq) {
+        let place = format!("{}@{}#{}", entry.book, entry.name, entry.seq);
+        let source = DecodeError::Rule(format!("it belongs at {place}"));
+        return Err(damaged(book, name, seq.unwrap_or(entry.seq), source));
+    }
+    Ok(found)
 }
 
 fn damaged(book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefError {

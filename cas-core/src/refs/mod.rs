@@ -18,7 +18,7 @@ pub use verify::{LogFault, LogReport, verify_log};
 
 pub(crate) use entry::subject_of;
 pub(crate) use group::group_metadata;
-pub(crate) use log::{REPLAY_ENTRIES, earlier_try};
+pub(crate) use log::{REPLAY_ENTRIES, earlier_try, entry_at};
 
 use crate::error::ErrorKind;
 use crate::name::{BookId, NameError, RefName, RequestId};

@@ -421,7 +421,7 @@ impl Bucket {
     }
 
     /// On a folder an error is final.
-    fn is_worth_repeating(&self, error: &StoreError) -> bool {
+    pub(crate) fn is_worth_repeating(&self, error: &StoreError) -> bool {
         self.is_remote() && error.kind() == ErrorKind::Unavailable
     }
 

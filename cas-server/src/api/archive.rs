@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::choice::{Choice, ChoiceQuery, tree_of, version_at};
-use super::content::{COMMIT, Caching, Etag, Head, Wanted, wanted};
+use super::content::{Caching, Etag, Head, Wanted, name_commit, wanted};
 use super::extract::Path;
 use crate::app::App;
 use crate::caller::Caller;
@@ -134,9 +134,7 @@ async fn get_ref_archive(
         name: format!("{file}-{}", commit.short()),
     };
     let mut response = answer.give(&app, &caller, &method, &headers).await?;
-    if let Ok(value) = HeaderValue::from_str(&commit.to_string()) {
-        response.headers_mut().insert(&COMMIT, value);
-    }
+    name_commit(&mut response, &commit);
     Ok(response)
 }
 

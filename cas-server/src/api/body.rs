@@ -29,9 +29,9 @@ pub(crate) async fn content_of(body: Body, limit: u64) -> Result<Content, Proble
 }
 
 /// A body over its limit.
-pub(crate) fn too_large(limit: u64) -> Problem {
+fn too_large(limit: u64) -> Problem {
     let detail = format!("a body here has at most {limit} bytes");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).with("limit", limit)
+    Problem::too_large(detail).with("limit", limit)
 }
 
 /// The server's own disk failed.

@@ -56,7 +56,7 @@ pub(crate) async fn tree_of(app: &App, caller: &Caller, id: &str) -> Result<Tree
     caller.may_all(Verb::Read)?;
     match app.store().size(Kind::Tree, id.hash()).await? {
         Some(_) => Ok(id),
-        None => Err(Problem::not_found("no_object", format!("there is no tree {id}"))),
+        None => Err(Problem::no_object(Kind::Tree, id.hash())),
     }
 }
 

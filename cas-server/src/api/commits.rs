@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cas_core::name::{BlobId, BookId, BookPath, HashPrefix, Operation, RefName};
+use cas_core::object::Kind;
 use cas_core::repo::{Content, Edit, PathEdit, Precondition, VersionRequest};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -125,10 +126,8 @@ async fn post_commit(
         [one] => one.clone(),
         _ => Operation::edit(),
     };
-    let key = request_id.to_string();
     let request = VersionRequest { book, branch, message, request_id };
-    let edited = app.edits().edit(&app.repo(&caller), request, operation, wanted).await;
-    let report = edited.map_err(|error| Problem::from(error).of_request(&key))?;
+    let report = app.edit(&caller, request, operation, wanted).await?;
     let status = if report.changed { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(EditView::new(&report))).into_response())
 }
@@ -194,7 +193,7 @@ async fn stored(app: &App, caller: &Caller, id: &str) -> Result<Content, Problem
     caller.may_all(Verb::Read)?;
     match Content::stored(app.store(), id).await? {
         Some(content) => Ok(content),
-        None => Err(Problem::not_found("no_object", format!("there is no blob {id}"))),
+        None => Err(Problem::no_object(Kind::Blob, id.hash())),
     }
 }
 

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use cas_core::limits;
-use cas_core::name::{BlobId, Hash};
+use cas_core::name::{BlobId, CommitId, Hash};
 use cas_core::store::{Spooled, Store};
 use futures::StreamExt;
 use http_range_header::parse_range_header;
@@ -19,7 +19,7 @@ use super::extract::header_text;
 use crate::problem::{Problem, chain};
 
 /// The header with the commit that an answer was read from or made.
-pub(crate) static COMMIT: HeaderName = HeaderName::from_static("cas-commit");
+static COMMIT: HeaderName = HeaderName::from_static("cas-commit");
 
 /// Most ranges that one request may ask for.
 const RANGES: usize = 64;
@@ -88,6 +88,14 @@ impl Etag {
     /// Whether ranges may be answered: there is no `If-Range`, or it names this very validator.
     pub(crate) fn allows_range(&self, headers: &HeaderMap) -> bool {
         headers.get(header::IF_RANGE).is_none_or(|value| value.as_bytes() == self.0.as_bytes())
+    }
+}
+
+/// Names the commit that an answer was read from or made.
+pub(crate) fn name_commit(response: &mut Response, commit: &CommitId) {
+    // Hex digits are a header's value.
+    if let Ok(value) = HeaderValue::from_str(&commit.to_string()) {
+        response.headers_mut().insert(&COMMIT, value);
     }
 }
 

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use cas_core::name::{Base, BookId, BookPath, Hash, Revision, TreeId};
+use cas_core::name::{BookId, BookPath, Hash, Revision, TreeId};
 use cas_core::repo::{Change, ChangeStatus, Side};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +15,7 @@ use super::choice::tree_of;
 use super::content::{Caching, Etag, Head};
 use super::extract::{Page, Path, Query, path_of};
 use crate::app::App;
-use crate::caller::{Caller, Verb};
+use crate::caller::Caller;
 use crate::problem::{Problem, ProblemView};
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -200,11 +200,7 @@ async fn version(
     } else {
         Revision::parse(&format!("{book}@{text}"))?
     };
-    match &revision.base {
-        Base::Ref(name) => caller.may_below(Verb::Read, &revision.book, name, path)?,
-        // It may belong to any branch.
-        Base::Commit(_) => caller.may_all(Verb::Read)?,
-    }
+    caller.may_read(&revision, path)?;
     let found = app.repo(caller).resolve(&revision).await?;
     Ok(Version { commit: Some(found.id.to_string()), tree: found.commit.tree })
 }

@@ -105,9 +105,7 @@ where
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let found = <axum::Json<T> as FromRequest<App>>::from_request(request, app).await;
         let axum::Json(value) = found.map_err(|error: JsonRejection| match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.body_text())
-            }
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(error.body_text()),
             status => Problem::new(status, "bad_body", error.body_text()),
         })?;
         Ok(Self(value))

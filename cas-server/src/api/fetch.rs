@@ -93,7 +93,7 @@ async fn objects(app: &App, caller: &Caller, body: FetchBody) -> Result<Outgoing
                 return bad("more trees are said to be there than a request may name");
             }
             if app.store().size(Kind::Tree, want.hash()).await?.is_none() {
-                return Err(Problem::not_found("no_object", format!("there is no tree {want}")));
+                return Err(Problem::no_object(Kind::Tree, want.hash()));
             }
             Ok(repo.fetch(FetchRequest { want, have, contents, skip }).await?)
         }

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::content_of;
-use super::content::{COMMIT, Caching, Etag, Head};
+use super::content::{Caching, Etag, Head, name_commit};
 use super::extract::{Path, Query, path_of};
 use super::precondition::PathPrecondition;
 use super::refs::Message;
@@ -155,9 +155,7 @@ async fn get_file(
             }
         }
     };
-    if let Ok(value) = HeaderValue::from_str(&found.commit.to_string()) {
-        response.headers_mut().insert(&COMMIT, value);
-    }
+    name_commit(&mut response, &found.commit);
     Ok(response)
 }
 
@@ -289,22 +287,17 @@ async fn edit_one(
     operation: Operation,
     edits: Vec<PathEdit>,
 ) -> Result<Response, Problem> {
-    let key = request.request_id.to_string();
-    let edited = app.edits().edit(&app.repo(caller), request, operation, edits).await;
-    let report = edited.map_err(|error| Problem::from(error).of_request(&key))?;
+    let report = app.edit(caller, request, operation, edits).await?;
     let result = report.results.first();
     let status = match result.map(|result| result.outcome) {
         Some(EditOutcome::Created) => StatusCode::CREATED,
         _ => StatusCode::OK,
     };
     let mut response = (status, axum::Json(EditView::new(&report))).into_response();
-    let headers = response.headers_mut();
     if let Some(id) = result.and_then(|result| result.new) {
-        headers.insert(header::ETAG, Etag::of(id.hash()).header());
+        response.headers_mut().insert(header::ETAG, Etag::of(id.hash()).header());
     }
-    if let Ok(value) = HeaderValue::from_str(&report.commit.to_string()) {
-        headers.insert(&COMMIT, value);
-    }
+    name_commit(&mut response, &report.commit);
     Ok(response)
 }
 

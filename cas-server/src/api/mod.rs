@@ -80,9 +80,8 @@ fn routes() -> OpenApiRouter<App> {
 
 /// All routes of a store being served.
 pub fn router(app: App) -> Router {
-    let description = openapi();
-    let document = description.to_json().unwrap_or_default();
-    let (router, _) = routes().split_for_parts();
+    let (router, description) = routes().split_for_parts();
+    let document = published(description).to_json().unwrap_or_default();
     router
         .route("/openapi.json", get(|| async move { json(document) }))
         .fallback(no_route)
@@ -98,7 +97,11 @@ pub fn router(app: App) -> Router {
 
 /// The description of all routes, OpenAPI 3.1.
 pub fn openapi() -> Description {
-    let (_, mut description) = routes().split_for_parts();
+    published(routes().into_openapi())
+}
+
+/// A description as others read it.
+fn published(mut description: Description) -> Description {
     // A path that takes all the rest is `{*path}` for the router and `{path}` in a description.
     let paths = std::mem::take(&mut description.paths.paths);
     description.paths.paths =

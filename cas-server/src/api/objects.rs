@@ -69,7 +69,7 @@ async fn get_blob(
     if method == Method::HEAD {
         return match app.store().size(Kind::Blob, id.hash()).await? {
             Some(size) => Ok(head.whole(size, Body::empty())),
-            None => Err(no_object(Kind::Blob, id.hash())),
+            None => Err(Problem::no_object(Kind::Blob, id.hash())),
         };
     }
     // Most blobs are small: those are read without a look at their size.
@@ -115,7 +115,7 @@ async fn get_tree(
     let id: TreeId = id.parse()?;
     caller.may_all(Verb::Read)?;
     let Found::Whole(stored) = bytes_of(&app, Kind::Tree, id.hash()).await? else {
-        return Err(no_object(Kind::Tree, id.hash()));
+        return Err(Problem::no_object(Kind::Tree, id.hash()));
     };
     let form = Form::of(&headers);
     let bytes = match form {
@@ -146,7 +146,7 @@ async fn get_commit(
     let id: CommitId = id.parse()?;
     caller.may_all(Verb::Read)?;
     let Found::Whole(stored) = bytes_of(&app, Kind::Commit, id.hash()).await? else {
-        return Err(no_object(Kind::Commit, id.hash()));
+        return Err(Problem::no_object(Kind::Commit, id.hash()));
     };
     let form = Form::of(&headers);
     let bytes = match form {
@@ -169,13 +169,9 @@ async fn bytes_of(app: &App, kind: Kind, id: &Hash) -> Result<Found, Problem> {
     match app.store().get_bytes(kind, id).await {
         Ok(bytes) => Ok(Found::Whole(bytes)),
         Err(StoreError::TooLarge { size, .. }) if kind == Kind::Blob => Ok(Found::Large(size)),
-        Err(StoreError::Missing { .. }) => Err(no_object(kind, id)),
+        Err(StoreError::Missing { .. }) => Err(Problem::no_object(kind, id)),
         Err(error) => Err(error.into()),
     }
-}
-
-fn no_object(kind: Kind, id: &Hash) -> Problem {
-    Problem::not_found("no_object", format!("there is no {kind} {id}"))
 }
 
 /// In which form a tree or commit is wanted.

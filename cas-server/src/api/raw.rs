@@ -220,7 +220,7 @@ async fn books(
 ) -> Result<axum::Json<BooksView>, Problem> {
     let mut books = app.store().refs().books().await.map_err(named)?;
     books.retain(|book| caller.sees_book(book));
-    let (books, next) = one_page(books, &page, &app);
+    let (books, next) = page.cut(&app, books, BookId::as_str);
     Ok(axum::Json(BooksView { books, next }))
 }
 
@@ -231,10 +231,6 @@ struct RefsQuery {
     /// The book.
     #[param(value_type = String)]
     book: BookId,
-    /// Where to go on: `next` of the page before.
-    cursor: Option<String>,
-    /// Most entries to answer with.
-    limit: Option<usize>,
 }
 
 /// One page of refs.
@@ -250,17 +246,18 @@ struct RefsView {
 /// All refs that a book ever had
 #[utoipa::path(
     get, path = "/v1/raw/refs", tag = "raw",
-    params(RefsQuery),
+    params(RefsQuery, Page),
     responses((status = 200, description = "One page of them", body = RefsView))
 )]
 async fn refs(
     State(app): State<App>,
     caller: Caller,
-    Query(RefsQuery { book, cursor, limit }): Query<RefsQuery>,
+    Query(RefsQuery { book }): Query<RefsQuery>,
+    Query(page): Query<Page>,
 ) -> Result<axum::Json<RefsView>, Problem> {
     let mut refs = app.store().refs().names(&book).await.map_err(named)?;
     refs.retain(|name| caller.sees_ref(&book, name));
-    let (refs, next) = one_page(refs, &Page { cursor, limit }, &app);
+    let (refs, next) = page.cut(&app, refs, RefName::as_str);
     Ok(axum::Json(RefsView { refs, next }))
 }
 
@@ -298,18 +295,6 @@ async fn ids(
     let prefix = HashPrefix::parse(&prefix)?;
     let ids = app.store().list(kind, &prefix).await?;
     Ok(axum::Json(IdsView { ids }))
-}
-
-/// The part of a list after the cursor, and the next cursor.
-fn one_page<T: ToString>(mut all: Vec<T>, page: &Page, app: &App) -> (Vec<T>, Option<String>) {
-    if let Some(cursor) = &page.cursor {
-        all.retain(|name| name.to_string() > *cursor);
-    }
-    let size = page.size(app);
-    let is_more = all.len() > size;
-    all.truncate(size);
-    let next = all.last().filter(|_| is_more).map(ToString::to_string);
-    (all, next)
 }
 
 /// An entry as it is stored.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cas_core::name::{Base, BookId, CommitId, RefName, Revision};
+use cas_core::name::{BookId, BookPath, CommitId, RefName, Revision};
 use cas_core::refs::{Expectation, LogEntry};
 use cas_core::repo::{RefRequest, RepoError, Repository};
 use serde::{Deserialize, Serialize};
@@ -356,9 +356,6 @@ async fn target(
     text: &str,
 ) -> Result<CommitId, Problem> {
     let revision = Revision::parse(&format!("{book}@{text}"))?;
-    match &revision.base {
-        Base::Ref(name) => caller.may_ref(Verb::Read, book, name)?,
-        Base::Commit(_) => caller.may_all(Verb::Read)?,
-    }
+    caller.may_read(&revision, &BookPath::root())?;
     Ok(repo.resolve_id(&revision).await?)
 }

@@ -218,7 +218,7 @@ async fn put_blob(
     };
     let limit = app.settings().blob_limit;
     if size > limit {
-        return Err(too_large(&format!("a blob has at most {limit} bytes here")));
+        return Err(Problem::too_large(format!("a blob has at most {limit} bytes here")));
     }
     let receiver = app.repo(&caller).receive(replace).await?;
     let pieces = futures::stream::unfold(Some(body.into_data_stream()), |body| async {
@@ -367,7 +367,7 @@ async fn whole(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut all = Vec::new();
     while let Some(piece) = next_piece(&mut body).await? {
         if all.len() + piece.len() > limit {
-            return Err(too_large(&format!("at most {limit} bytes are taken here")));
+            return Err(Problem::too_large(format!("at most {limit} bytes are taken here")));
         }
         all.extend_from_slice(&piece);
     }
@@ -383,14 +383,12 @@ fn taken(kind: Kind, id: Hash, new: bool) -> Response {
     (status, axum::Json(TakenView { kind, id, new })).into_response()
 }
 
-fn too_large(detail: &str) -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
-}
-
 impl From<WireError> for Problem {
     fn from(error: WireError) -> Self {
         match error {
-            WireError::TooLarge { .. } | WireError::TooMuch { .. } => too_large(&error.to_string()),
+            WireError::TooLarge { .. } | WireError::TooMuch { .. } => {
+                Self::too_large(error.to_string())
+            }
             WireError::Wrong { .. } => Self::bad_request("wrong_hash", error.to_string()),
             _ => Self::bad_request("bad_stream", chain(&error)),
         }

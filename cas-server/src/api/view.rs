@@ -2,20 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use cas_core::env::Timestamp;
 use cas_core::name::{BookId, CommitId, TreeId};
 use cas_core::object::{Commit, Entry, Metadata, Tree};
 use cas_core::refs::{LogEntry, Request};
 use cas_core::repo::{EditOutcome, EditReport, EditResult, ListItem, RefSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// RFC 3339, UTC, to the microsecond.
-pub(crate) fn exact_time(time: Timestamp) -> String {
-    let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_microsecond(micros)
-        .map_or_else(|_| format!("{micros} µs"), |time| format!("{time:.6}"))
-}
 
 /// A commit.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,7 +36,7 @@ impl CommitView {
             tree: commit.tree.to_string(),
             parents: commit.parents.iter().map(ToString::to_string).collect(),
             author: commit.author.to_string(),
-            time: exact_time(commit.committed_at),
+            time: commit.committed_at.to_string(),
             message: commit.message.clone(),
             metadata: pairs(&commit.metadata),
         }
@@ -131,7 +123,7 @@ impl BookView {
             book: book.to_string(),
             main: entry.and_then(|entry| entry.target).map(|commit| commit.to_string()),
             actor: entry.map(|entry| entry.actor.to_string()),
-            time: entry.map(|entry| exact_time(entry.time)),
+            time: entry.map(|entry| entry.time.to_string()),
         }
     }
 }
@@ -163,7 +155,7 @@ impl RefView {
             commit: found.commit.to_string(),
             seq: entry.seq,
             actor: entry.actor.to_string(),
-            time: exact_time(entry.time),
+            time: entry.time.to_string(),
         }
     }
 }
@@ -223,7 +215,7 @@ impl EntryView {
             previous: entry.previous.map(|id| id.to_string()),
             target: entry.target.map(|id| id.to_string()),
             actor: entry.actor.to_string(),
-            time: exact_time(entry.time),
+            time: entry.time.to_string(),
             operation: entry.operation.to_string(),
             message: entry.message.clone(),
             request_id: entry.request_id.to_string(),

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, futimens};
 use tempfile::NamedTempFile;
 
-use super::CacheStats;
+use super::{CacheStats, Counter};
 use crate::limits;
 use crate::name::Hash;
 use crate::object::Kind;
@@ -49,8 +49,7 @@ struct Inner {
     limit: u64,
     /// Bytes written since the size was looked at.
     added: AtomicU64,
-    hits: AtomicU64,
-    misses: AtomicU64,
+    asked: Counter,
 }
 
 /// A large object on its way into the cache.
@@ -76,21 +75,18 @@ impl Cache {
             folder: folder.to_owned(),
             limit,
             added: AtomicU64::new(0),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
+            asked: Counter::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// How often this process found an object in it, and did not.
     pub fn stats(&self) -> CacheStats {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        CacheStats { hits: read(&self.inner.hits), misses: read(&self.inner.misses) }
+        self.inner.asked.stats()
     }
 
     pub(super) fn count(&self, hit: bool) {
-        let count = if hit { &self.inner.hits } else { &self.inner.misses };
-        count.fetch_add(1, Ordering::Relaxed);
+        self.inner.asked.count(hit);
     }
 
     /// Whether the object is there, perhaps damaged.

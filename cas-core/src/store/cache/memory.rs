@@ -5,14 +5,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as QuickCache;
 
-use super::CacheStats;
+use super::{CacheStats, Counter};
 use crate::name::{Hash, HashPrefix};
 use crate::object::Kind;
 use crate::store::{ByteStream, ObjectWriter, Objects, Prefetch, StoreError, Want};
@@ -34,8 +33,7 @@ pub struct MemoryCache {
 
 struct Inner {
     objects: QuickCache<(Kind, Hash), Bytes, ByBytes>,
-    hits: AtomicU64,
-    misses: AtomicU64,
+    asked: Counter,
 }
 
 /// An object weighs what it takes.
@@ -54,17 +52,14 @@ impl MemoryCache {
         let objects = usize::try_from(limit / TYPICAL_BYTES).unwrap_or(usize::MAX).max(1);
         let inner = Inner {
             objects: QuickCache::with_weighter(objects, limit, ByBytes),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
+            asked: Counter::default(),
         };
         Self { inner: Arc::new(inner) }
     }
 
     /// How often an object was found and not found.
     pub fn stats(&self) -> CacheStats {
-        let Inner { hits, misses, .. } = &*self.inner;
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        CacheStats { hits: read(hits), misses: read(misses) }
+        self.inner.asked.stats()
     }
 
     /// How many bytes it takes now.
@@ -74,8 +69,7 @@ impl MemoryCache {
 
     fn get(&self, kind: Kind, id: &Hash) -> Option<Bytes> {
         let found = self.inner.objects.get(&(kind, *id));
-        let count = if found.is_some() { &self.inner.hits } else { &self.inner.misses };
-        count.fetch_add(1, Ordering::Relaxed);
+        self.inner.asked.count(found.is_some());
         found
     }
 

@@ -12,6 +12,7 @@ mod folder;
 mod memory;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,6 +35,25 @@ pub struct CacheStats {
     pub hits: u64,
     /// How often it had not.
     pub misses: u64,
+}
+
+/// Counts how often a cache was asked.
+#[derive(Debug, Default)]
+struct Counter {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Counter {
+    fn count(&self, hit: bool) {
+        let count = if hit { &self.hits } else { &self.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn stats(&self) -> CacheStats {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        CacheStats { hits: read(&self.hits), misses: read(&self.misses) }
+    }
 }
 
 /// Objects, read from a cache where it has them.

@@ -10,7 +10,7 @@ use super::client::{Call, Client, Failed};
 use crate::limits;
 use crate::name::{Actor, BookId, CommitId, Operation, RefName, RequestId};
 use crate::object::{DecodeError, Metadata, check_message};
-use crate::refs::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
+use crate::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, entry_at};
 use crate::store::{Refs, StoreError};
 
 /// The header that says what became of an update.
@@ -84,31 +84,7 @@ impl RemoteRefs {
             Ok(None) => return Ok(None),
             Err(error) => return Err(damaged(book, name, error)),
         };
-        Self::check(book, name, seq, &bytes).map(Some)
-    }
-
-    /// The entry that came for this position of this ref, if it is one.
-    fn check(
-        book: &BookId,
-        name: &RefName,
-        seq: Option<u64>,
-        bytes: &[u8],
-    ) -> Result<LogEntry, RefError> {
-        let found = RefEntry::from_stored(bytes).map_err(|source| RefError::Damaged {
-            book: book.clone(),
-            name: name.clone(),
-            seq: seq.unwrap_or_default(),
-            source,
-        })?;
-        let entry = &found.entry;
-        let is_asked_for = seq.is_none_or(|seq| entry.seq == seq);
-        if entry.book != *book || entry.name != *name || !is_asked_for {
-            let place = format!("{}@{}#{}", entry.book, entry.name, entry.seq);
-            let source = DecodeError::Rule(format!("it belongs at {place}"));
-            let seq = seq.unwrap_or(entry.seq);
-            return Err(RefError::Damaged { book: book.clone(), name: name.clone(), seq, source });
-        }
-        Ok(found)
+        entry_at(book, name, seq, &bytes).map(Some)
     }
 
     /// Sends an update until it is answered. The request id makes that right, once the server knows
@@ -174,7 +150,7 @@ impl RemoteRefs {
         let entry = if bytes.is_empty() {
             None
         } else {
-            let entry = Self::check(&update.book, &update.name, None, &bytes);
+            let entry = entry_at(&update.book, &update.name, None, &bytes);
             Some(entry.map_err(Ended::Final)?)
         };
         let lie = |reason: &str| {

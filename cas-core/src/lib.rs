@@ -6,13 +6,14 @@
 //! Dependencies between the modules run one way:
 //!
 //! ```text
-//! name  →  object  →  store ⇄ refs  →  repo  →  folder
+//! name  →  object  →  schema, store ⇄ refs  →  repo  →  folder
 //! ```
 //!
 //! - [`name`]: validated names and ids.
 //! - [`object`]: blobs, trees and commits as values, and their encodings. Pure.
 //! - [`store`]: where objects are kept, over any object store; verified on every read.
 //! - [`refs`]: the logs of names that point at commits.
+//! - [`schema`]: what a book says about itself in `book.toml`, and the rules it keeps. Pure.
 //! - [`repo`]: what users do: resolve, edit, list, compare, branch.
 //! - [`access`]: who may do what: tokens and their scopes.
 //! - [`folder`]: import from and checkout to a folder of the disk.
@@ -34,6 +35,7 @@ pub mod name;
 pub mod object;
 pub mod refs;
 pub mod repo;
+pub mod schema;
 pub mod store;
 
 pub use error::ErrorKind;

@@ -305,6 +305,10 @@ impl From<&RepoError> for Problem {
             RepoError::BadTree { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_tree", said)
             }
+            RepoError::Schema { violations } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "schema_violation", said)
+                    .with("violations", violations)
+            }
             RepoError::TooManyFiles { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_files", said)
             }

@@ -176,6 +176,7 @@ impl Repository {
         commit: CommitId,
     ) -> Result<LogEntry, RepoError> {
         let create = Operation::create();
+        self.check_target(&request.book, &request.name, commit).await?;
         match self.move_ref(request, Expectation::Absent, Some(commit), create).await {
             Err(RepoError::RefMoved { book, name, current: Some(commit) }) => {
                 Err(RepoError::RefExists { book, name, commit })
@@ -268,6 +269,7 @@ impl Repository {
         if current == commit {
             return Ok(head);
         }
+        self.check_target(book, name, commit).await?;
         self.move_ref(request, expect, Some(commit), reset).await
     }
 

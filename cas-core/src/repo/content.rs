@@ -85,6 +85,14 @@ impl ContentWriter {
 }
 
 impl Content {
+    /// The bytes, if they are in memory.
+    pub(super) fn in_memory(&self) -> Option<&Bytes> {
+        match &self.source {
+            Source::Memory(bytes) => Some(bytes),
+            Source::File(_) | Source::Stored => None,
+        }
+    }
+
     /// Content that is in memory already.
     pub fn from_bytes(bytes: Bytes) -> Self {
         Self { id: BlobId::of(&bytes), size: bytes.len() as u64, source: Source::Memory(bytes) }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::RepoError;
+use super::schema::NewTrees;
 use crate::name::{BookPath, TreeId};
 use crate::object::{Entry, Tree, TreeBuilder};
 use crate::store::{Session, Store, StoreError};
@@ -15,6 +16,8 @@ pub(super) struct TreeEditor<'a> {
     root: TreeId,
     /// The directories loaded so far, by path.
     folders: BTreeMap<BookPath, Arc<Folder>>,
+    /// The directories written so far, which may not be readable in the store yet.
+    written: Arc<NewTrees>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -26,7 +29,7 @@ struct Folder {
 impl<'a> TreeEditor<'a> {
     /// Begins to edit the tree `root`.
     pub(super) async fn new(store: &'a Store, root: TreeId) -> Result<Self, RepoError> {
-        let mut editor = Self { store, root, folders: BTreeMap::new() };
+        let mut editor = Self { store, root, folders: BTreeMap::new(), written: Arc::default() };
         editor.load(BookPath::root(), root).await?;
         Ok(editor)
     }
@@ -123,12 +126,12 @@ impl<'a> TreeEditor<'a> {
                     }
                 }
                 (Some(parent), Some(name)) => {
-                    let id = put(session, &tree).await?;
+                    let id = self.put(session, &tree).await?;
                     if let Some(parent) = self.folder(&parent) {
                         parent.entries.insert(Entry::tree(name, id, &tree));
                     }
                 }
-                _ => self.root = put(session, &tree).await?,
+                _ => self.root = self.put(session, &tree).await?,
             }
         }
         Ok(self.root)
@@ -191,16 +194,23 @@ impl<'a> TreeEditor<'a> {
         Ok(())
     }
 
+    /// Puts a tree, if there is a session to put it into, and returns its id.
+    async fn put(&mut self, session: Option<&Session>, tree: &Tree) -> Result<TreeId, StoreError> {
+        let id = match session {
+            Some(session) => session.put_tree(tree).await?.0,
+            None => tree.encode_with_id().0,
+        };
+        Arc::make_mut(&mut self.written).insert(id, Arc::new(tree.clone()));
+        Ok(id)
+    }
+
+    /// Every directory that was written.
+    pub(super) fn written(&self) -> Arc<NewTrees> {
+        self.written.clone()
+    }
+
     /// A loaded directory, to be changed.
     fn folder(&mut self, path: &BookPath) -> Option<&mut Folder> {
         self.folders.get_mut(path).map(Arc::make_mut)
-    }
-}
-
-/// Puts a tree, if there is a session to put it into, and returns its id.
-async fn put(session: Option<&Session>, tree: &Tree) -> Result<TreeId, StoreError> {
-    match session {
-        Some(session) => Ok(session.put_tree(tree).await?.0),
-        None => Ok(tree.encode_with_id().0),
     }
 }

@@ -196,6 +196,12 @@ pub enum RepoError {
         /// Every fault.
         faults: Vec<super::PathFault>,
     },
+    /// A version that breaks the rules of its own `book.toml`.
+    #[error("this version breaks {} rule(s) of its book:{}", violations.len(), lines(violations))]
+    Schema {
+        /// Every rule that it breaks, with the path.
+        violations: Vec<crate::schema::Violation>,
+    },
     /// More files than may be looked at in one go.
     #[error("there are {files} files; {most} are the most that are looked at in one go")]
     TooManyFiles {
@@ -267,6 +273,7 @@ impl RepoError {
             | Self::MoveIntoItself { .. }
             | Self::Tree { .. }
             | Self::BadTree { .. }
+            | Self::Schema { .. }
             | Self::TooManyFiles { .. }
             | Self::Pattern { .. } => ErrorKind::Invalid,
             Self::Content { source, .. } => source.into(),

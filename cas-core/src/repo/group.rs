@@ -11,18 +11,24 @@
 //! the others. Nobody is answered before the branch has moved, because what an edit found may have
 //! been left by another one of the group.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
 use super::edit::put_contents;
 use super::editor::TreeEditor;
 use super::replay::Replay;
 use super::{
-    Edit, EditOutcome, EditReport, EditResult, PathEdit, RepoError, Repository, VersionRequest,
+    Edit, EditOutcome, EditReport, EditResult, PathEdit, RepoError, Repository, Unpublished,
+    VersionRequest,
 };
 use crate::error::ErrorKind;
-use crate::name::{Actor, CommitId, Operation, TreeId};
+use crate::name::{Actor, BlobId, CommitId, Operation, TreeId};
 use crate::object::{Commit, Metadata};
 use crate::refs::{
     Expectation, LogEntry, RefError, RefUpdate, Request, UpdateOutcome, group_metadata, subject_of,
 };
+use crate::schema::BOOK_FILE_BYTES;
 use crate::store::Session;
 
 /// How often edits are applied again on a branch that keeps moving.
@@ -50,6 +56,8 @@ struct Chain<'a> {
     editor: TreeEditor<'a>,
     commit: CommitId,
     tree: TreeId,
+    /// The small contents put so far, which are not published yet.
+    contents: BTreeMap<BlobId, Bytes>,
     /// The requests that made a commit each.
     requests: Vec<Request>,
 }
@@ -112,7 +120,7 @@ impl Repository {
     async fn chain(&self, commit: CommitId) -> Result<Chain<'_>, RepoError> {
         let tree = self.store.get_commit(&commit).await?.tree;
         let editor = TreeEditor::new(&self.store, tree).await?;
-        Ok(Chain { editor, commit, tree, requests: Vec::new() })
+        Ok(Chain { editor, commit, tree, contents: BTreeMap::new(), requests: Vec::new() })
     }
 
     /// Applies one wish to the end of the chain, if it can be done.
@@ -135,6 +143,11 @@ impl Repository {
         if tree == chain.tree {
             return Ok(EditReport { commit: chain.commit, tree, changed: false, results });
         }
+        let mut contents = chain.contents.clone();
+        contents.extend(small_contents(wish.edits));
+        let unpublished = Unpublished { trees: editor.written(), contents };
+        self.check_schema(&unpublished, tree, Some(chain.tree)).await?;
+        chain.contents = unpublished.contents;
         let commit = Commit {
             tree,
             parents: vec![chain.commit],
@@ -187,6 +200,16 @@ impl Repository {
             UpdateOutcome::Refused(_) => false,
         })
     }
+}
+
+/// What edits put, as far as it may be a `book.toml`.
+fn small_contents(edits: &[PathEdit]) -> impl Iterator<Item = (BlobId, Bytes)> {
+    edits.iter().filter_map(|edit| match &edit.edit {
+        Edit::Put(content) if content.size() <= BOOK_FILE_BYTES => {
+            Some((content.id(), content.in_memory()?.clone()))
+        }
+        _ => None,
+    })
 }
 
 /// Whether an error says that a request cannot be done, rather than that the store failed.

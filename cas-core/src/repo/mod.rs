@@ -23,6 +23,7 @@ mod read;
 mod receive;
 mod replay;
 mod resolve;
+mod schema;
 mod search;
 mod version;
 mod walk;
@@ -49,6 +50,7 @@ pub use walk::{FILES_AT_ONCE, Leaf, Listing, PathFault, one_line};
 
 pub(crate) use error::lines;
 pub(crate) use parallel::for_each;
+pub(crate) use schema::Unpublished;
 pub(crate) use version::{Made, NewVersion};
 pub(crate) use walk::KnownTrees;
 

@@ -1,9 +1,10 @@
 //! Making a version: a commit, published, and then a branch that points at it.
 
-use super::{RepoError, Repository};
+use super::{RepoError, Repository, Unpublished};
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId, TreeId};
-use crate::object::{Commit, Metadata};
+use crate::object::{Commit, Metadata, Tree};
 use crate::refs::{Expectation, LogEntry, RefUpdate, UpdateOutcome, subject_of};
+use crate::schema::BOOK_FILE;
 use crate::store::Session;
 
 /// Which branch is to get a new version, and why.
@@ -27,6 +28,8 @@ pub(crate) struct NewVersion<'a> {
     /// What the branch is believed to point at.
     pub(crate) parent: Option<CommitId>,
     pub(crate) tree: TreeId,
+    /// Its root, which is at hand.
+    pub(crate) root: &'a Tree,
 }
 
 /// What became of it.
@@ -49,7 +52,7 @@ impl Repository {
         session: &Session,
         new: NewVersion<'_>,
     ) -> Result<Made, RepoError> {
-        let NewVersion { request, operation, parent, tree } = new;
+        let NewVersion { request, operation, parent, tree, root } = new;
         let commit = Commit {
             tree,
             parents: parent.into_iter().collect(),
@@ -60,6 +63,12 @@ impl Repository {
         };
         let id = session.put_commit(&commit).await?;
         session.publish().await?;
+        // After publishing, because the new trees can be read then. What is refused is named by
+        // nothing, as if another writer had been faster.
+        if root.get(BOOK_FILE).is_some() {
+            let before = self.tree_of(parent).await;
+            self.check_schema(&Unpublished::root(tree, root), tree, before).await?;
+        }
         let update = RefUpdate {
             book: request.book.clone(),
             name: request.branch.clone(),

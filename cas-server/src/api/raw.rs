@@ -128,7 +128,8 @@ struct UpdateBody {
             content_type = "application/vnd.cas.ref-entry"),
         (status = 409, description = "`tag_moves`", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 422, description = "`incomplete`: the commit is not here", body = ProblemView,
+        (status = 422, description = "`incomplete`: the commit is not here; `schema_violation`",
+            body = ProblemView,
             content_type = "application/problem+json"),
         (status = 503, description = "`fate_unknown`: repeat it, not `fresh`", body = ProblemView,
             content_type = "application/problem+json"),
@@ -149,6 +150,8 @@ async fn update(
         // may point it anywhere.
         caller.may_all(Verb::Read)?;
         check_target(&app, target).await?;
+        let (book, name) = (&update.book, &update.name);
+        app.repo(&caller).check_target(book, name, target).await?;
     }
     let (outcome, entry) = match app.store().refs().update(&update).await.map_err(named)? {
         UpdateOutcome::Moved(entry) => ("moved", Some(entry)),

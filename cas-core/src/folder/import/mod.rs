@@ -216,7 +216,10 @@ impl Repository {
         let Some(session) = work.session() else {
             return Ok(None);
         };
-        let new = NewVersion { request, operation: Operation::import(), parent, tree: trees.root };
+        let root = trees.all.get(&trees.root);
+        let root = root.ok_or_else(|| RepoError::Internal("a folder has no root".to_owned()))?;
+        let operation = Operation::import();
+        let new = NewVersion { request, operation, parent, tree: trees.root, root };
         match self.make_version(session, new).await? {
             Made::Done(commit) => Ok(Some(commit)),
             Made::Earlier(entry) => match entry.entry.target {

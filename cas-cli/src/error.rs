@@ -238,6 +238,11 @@ fn repo_hint(error: &RepoError) -> Option<String> {
         RepoError::RemoveFolder { .. } => {
             "to remove it with everything in it, say --recursive".to_owned()
         }
+        RepoError::Schema { .. } => {
+            "`cas validate DIR` checks a folder against its book.toml without writing anything; \
+             docs/schema.md has the rules"
+                .to_owned()
+        }
         RepoError::Store(source) => return store_hint(source),
         RepoError::Ref(source) => return ref_hint(source),
         _ => return None,

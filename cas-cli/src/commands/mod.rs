@@ -27,6 +27,7 @@ mod show;
 mod status;
 mod tag;
 mod token;
+mod validate;
 mod verify_log;
 mod view;
 
@@ -135,6 +136,7 @@ enum Command {
     Tag(tag::Tag),
     Reset(reset::Reset),
     Reflog(reflog::Reflog),
+    Validate(validate::Validate),
     VerifyLog(verify_log::VerifyLog),
     Doctor(doctor::Doctor),
     Serve(serve::Serve),
@@ -164,6 +166,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
         match command {
             Command::Init(command) => return command.run(&global).await,
             Command::Doctor(command) => return command.run(&global).await,
+            Command::Validate(command) => return command.run(&global).await,
             _ => {}
         }
         let context = Context::open(&global).await?;
@@ -212,6 +215,7 @@ impl Command {
             Self::Init(_)
             | Self::Doctor(_)
             | Self::Serve(_)
+            | Self::Validate(_)
             | Self::Config(_)
             | Self::Completions(_)
             | Self::Demo(_)

@@ -18,6 +18,7 @@ mod read;
 mod scan;
 mod stat;
 mod status;
+mod validate;
 mod write;
 
 pub use checkout::{CheckoutOptions, CheckoutReport};
@@ -25,6 +26,7 @@ pub use error::{FolderError, InTheWay};
 pub use import::{ImportMode, ImportOptions, ImportReport};
 pub use progress::{NoProgress, Progress, Step};
 pub use status::{FolderState, FolderStatus, StatusItem, status};
+pub use validate::validate;
 
 /// The folder inside a checkout that holds its index.
 pub const STATE_FOLDER: &str = ".cas";

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::{RepoError, Repository, for_each};
 use crate::name::{BlobId, BookId, BookPath, CommitId, RefName, TreeId};
-use crate::object::{EntryKind, Tree};
+use crate::object::Tree;
 use crate::schema::{
     BOOK_FILE, BOOK_FILE_BYTES, BookFile, BookFileError, Folder, Preset, SchemaFile, Violation,
     sorted,
@@ -203,15 +203,10 @@ impl Repository {
         let Some(entry) = root.get(BOOK_FILE) else {
             return Ok(None);
         };
-        let fault = |reason: String| Ok(Some(Err(BookFileError { line: None, reason })));
-        let id = match (entry.kind, entry.blob_id()) {
-            (EntryKind::File | EntryKind::Executable, Some(id)) => id,
-            (EntryKind::Symlink, _) => return fault("it is a symlink, not a file".to_owned()),
-            _ => return fault("it is a folder, not a file".to_owned()),
-        };
-        if entry.totals.size > BOOK_FILE_BYTES {
-            return fault(format!("it has at most {BOOK_FILE_BYTES} bytes"));
+        if let Some(error) = BookFileError::of_entry(entry.kind, entry.totals.size) {
+            return Ok(Some(Err(error)));
         }
+        let id = BlobId(entry.id);
         let bytes = match unpublished.contents.get(&id) {
             Some(bytes) => bytes.clone(),
             None => self.store.get_small_blob(&id, BOOK_FILE_BYTES).await?,

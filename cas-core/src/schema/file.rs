@@ -6,6 +6,7 @@ use toml::Spanned;
 use super::pattern::Pattern;
 use super::{BOOK_FILE, BOOK_FILE_BYTES, Violation};
 use crate::name::{BookPath, RefName};
+use crate::object::EntryKind;
 
 /// Most entries of one list.
 const ENTRIES: usize = 200;
@@ -256,6 +257,16 @@ impl std::str::FromStr for Preset {
 }
 
 impl BookFileError {
+    /// What is wrong with a `book.toml` that is such an entry, if something is.
+    pub(crate) fn of_entry(kind: EntryKind, size: u64) -> Option<Self> {
+        match kind {
+            EntryKind::Symlink => Some(whole("it is a symlink, not a file".to_owned())),
+            EntryKind::Tree => Some(whole("it is a folder, not a file".to_owned())),
+            EntryKind::File | EntryKind::Executable => (size > BOOK_FILE_BYTES)
+                .then(|| whole(format!("it has at most {BOOK_FILE_BYTES} bytes"))),
+        }
+    }
+
     /// The violation that it is.
     pub fn violation(&self) -> Violation {
         Violation::error(BOOK_FILE, "book-file", self.to_string())

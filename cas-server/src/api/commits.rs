@@ -98,6 +98,8 @@ type BookPathText = String;
             body = ProblemView, content_type = "application/problem+json"),
         (status = 412, description = "`exists` or `not_as_expected`, with `current`",
             body = ProblemView, content_type = "application/problem+json"),
+        (status = 422, description = "`schema_violation`, with `violations`", body = ProblemView,
+            content_type = "application/problem+json"),
         (status = 428, description = "`precondition_required`, with `current`",
             body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "`fate_unknown`: repeat it with the same key",

@@ -17,6 +17,7 @@ mod raw;
 mod refs;
 mod search;
 mod upload;
+mod validate;
 mod view;
 
 use axum::Router;
@@ -73,6 +74,7 @@ fn routes() -> OpenApiRouter<App> {
         refs::router(),
         search::router(),
         upload::router(),
+        validate::router(),
     ];
     let base = OpenApiRouter::with_openapi(Base::openapi());
     groups.into_iter().fold(base, OpenApiRouter::merge)

@@ -233,6 +233,8 @@ async fn get_ref(
             body = ProblemView, content_type = "application/problem+json"),
         (status = 412, description = "`ref_exists` or `ref_moved`, with `current`",
             body = ProblemView, content_type = "application/problem+json"),
+        (status = 422, description = "`schema_violation`, with `violations`", body = ProblemView,
+            content_type = "application/problem+json"),
         (status = 428, description = "`precondition_required`, with `current`",
             body = ProblemView, content_type = "application/problem+json"),
     )

@@ -39,5 +39,6 @@ mod s3_faults;
 mod s3_misbehaviour;
 mod s3_proxy;
 mod s3_server;
+mod schema;
 mod server;
 mod world;

@@ -36,6 +36,22 @@ async fn invariant_attributed_the_actor_comes_from_the_token_and_never_from_the_
 }
 
 #[tokio::test]
+async fn the_rules_of_a_book_are_changed_only_by_tokens_for_its_file() {
+    let guarded = Guarded::start().await;
+    guarded.stranger().put("/v1/books/guide", "").await.expect(201);
+    let writer = guarded.client(&guarded.token("ada", &["write:guide:main:content/**"]).await);
+    let keeper = guarded.client(&guarded.token("eve", &["write:guide:main:book.toml"]).await);
+    let file = |path: &str| format!("/v1/books/guide/refs/main/files/{path}");
+    let rules = "[[schema.refuse]]\npattern = \"**/*.exe\"\n";
+    assert_eq!(writer.put(&file("book.toml"), rules).await.expect(403).code(), "forbidden");
+    keeper.put(&file("book.toml"), rules).await.expect(201);
+    writer.put(&file("content/a.md"), "a").await.expect(201);
+    let refused = writer.put(&file("content/a.exe"), "a").await.expect(422);
+    assert_eq!(refused.code(), "schema_violation");
+    writer.delete(&file("book.toml")).await.expect(403);
+}
+
+#[tokio::test]
 async fn what_is_not_seen_is_answered_like_what_is_not_there() {
     let guarded = Guarded::start().await;
     let open = guarded.stranger();

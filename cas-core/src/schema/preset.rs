@@ -208,7 +208,8 @@ impl<'a> PresetCheck<'a> {
                 }
                 Some(found) => {
                     let first = *numbers.entry(found).or_insert(document.base());
-                    if first != document.base() {
+                    // Its summary has the number with it.
+                    if first != document.base() && document.base() == *stem {
                         let message = format!("{first} has the number {found} already");
                         self.warn(file, "number-twice", message);
                     }

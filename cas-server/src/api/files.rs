@@ -210,6 +210,8 @@ async fn head_file(
             content_type = "application/problem+json"),
         (status = 422, description = "`key_used`: the key was another change's",
             body = ProblemView, content_type = "application/problem+json"),
+        (status = 422, description = "`schema_violation`, with `violations`", body = ProblemView,
+            content_type = "application/problem+json"),
         (status = 428, description = "`precondition_required`, with `current`",
             body = ProblemView, content_type = "application/problem+json"),
         (status = 503, description = "`fate_unknown`: repeat it with the same key",

@@ -133,7 +133,7 @@ async fn invariant_schema_no_ref_is_pointed_at_what_was_uploaded_against_the_rul
     let update = |name: &str, expect: &str, operation: &str| {
         json!({
             "book": "guide", "ref": name, "expect": expect, "target": bad,
-            "operation": operation, "message": "m", "request_id": format!("{name}-{operation}"),
+            "operation": operation, "message": "m", "request_id": format!("{}-{operation}", name.replace('/', "-")),
         })
     };
     let wanted = one("deep/a/x.md", "not-allowed");
@@ -213,7 +213,7 @@ fn invariant_schema_an_import_cannot_break_the_rules() {
     user.write("b/book.toml", "");
     user.ok(["import", "b", "guide"]);
     user.write("s.md", "x");
-    user.ok(["put", "guide", "s.md", "s.md"]);
+    user.ok(["put", "guide", "s.md", "s.md", "--create"]);
 }
 
 #[tokio::test]

@@ -51,13 +51,13 @@ impl Validate {
         let path = Path::new(&self.what);
         if path.is_dir() || self.what.starts_with(['.', '/']) {
             let found = folder::validate(path, self.preset)?;
-            return self.answer(&Output::new(global), &found);
+            return self.answer(Output::new(global), &found);
         }
         let revision: Revision = self.what.parse()?;
         let context = Context::open(global).await?;
         let found = self.of_version(&context, &revision).await;
         context.close().await;
-        self.answer(&context.output, &found?)
+        self.answer(context.output, &found?)
     }
 
     async fn of_version(
@@ -69,7 +69,7 @@ impl Validate {
         Ok(context.repo.validate(version.commit.tree, self.preset).await?)
     }
 
-    fn answer(&self, output: &Output, violations: &[Violation]) -> Result<(), CommandError> {
+    fn answer(&self, output: Output, violations: &[Violation]) -> Result<(), CommandError> {
         let errors = violations.iter().filter(|found| found.is_error()).count();
         let warnings = violations.len() - errors;
         let ok = errors == 0 && (warnings == 0 || !self.strict);

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::{RepoError, Repository, for_each};
 use crate::name::{BlobId, BookId, BookPath, CommitId, RefName, TreeId};
-use crate::object::Tree;
+use crate::object::{Entry, Tree};
 use crate::schema::{
     BOOK_FILE, BOOK_FILE_BYTES, BookFile, BookFileError, Folder, Preset, SchemaFile, Violation,
     sorted,
@@ -179,7 +179,7 @@ impl Repository {
                     let below = path.join(&entry.name)?;
                     match entry.tree_id() {
                         Some(new) => {
-                            let old = there.and_then(|there| there.tree_id());
+                            let old = there.and_then(Entry::tree_id);
                             level.push(Pair { path: below, new, old });
                         }
                         None => violations.extend(file.check_file(&SchemaFile {

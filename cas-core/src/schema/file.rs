@@ -148,20 +148,20 @@ impl BookFile {
             title: title.map(|title| reader.line_of_text("title", title)).transpose()?,
             default_branch: reader.ref_name("default_branch", default_branch)?,
             preset,
-            required: reader.all("schema.required", required, |key, path| {
+            required: all("schema.required", &required, |key, path| {
                 let refused = |error: String| reader.error(path.span().start, key, &error);
                 match BookPath::parse(path.as_ref()) {
                     Ok(path) if path.is_root() => Err(refused("a path is not empty".to_owned())),
                     found => found.map_err(|error| refused(error.to_string())),
                 }
             })?,
-            allow: reader.rules("schema.allow", allow)?,
-            refuse: reader.rules("schema.refuse", refuse)?,
-            size: reader.all("schema.size", size, |key, rule| {
+            allow: reader.rules("schema.allow", &allow)?,
+            refuse: reader.rules("schema.refuse", &refuse)?,
+            size: all("schema.size", &size, |key, rule| {
                 let pattern = reader.pattern(key, &rule.pattern)?;
                 Ok(SizeRule { pattern, max_bytes: rule.max_bytes })
             })?,
-            personal: reader.all("personal", personal, |key, wire| {
+            personal: all("personal", &personal, |key, wire| {
                 Ok(Personal {
                     pattern: reader.pattern(key, &wire.pattern)?,
                     upstream: reader.ref_name("personal.upstream", wire.upstream.clone())?,
@@ -283,21 +283,8 @@ impl Reader<'_> {
         BookFileError { line: Some(line_at(self.text, at)), reason: format!("{key}: {reason}") }
     }
 
-    /// Every entry of a list, if there are not too many.
-    fn all<W, T>(
-        &self,
-        key: &str,
-        wire: Vec<W>,
-        read: impl Fn(&str, &W) -> Result<T, BookFileError>,
-    ) -> Result<Vec<T>, BookFileError> {
-        if wire.len() > ENTRIES {
-            return Err(whole(format!("{key}: there are at most {ENTRIES} entries")));
-        }
-        wire.iter().map(|wire| read(key, wire)).collect()
-    }
-
-    fn rules(&self, key: &str, wire: Vec<WireRule>) -> Result<Vec<Rule>, BookFileError> {
-        self.all(key, wire, |key, rule| {
+    fn rules(&self, key: &str, wire: &[WireRule]) -> Result<Vec<Rule>, BookFileError> {
+        all(key, wire, |key, rule| {
             let message = rule.message.clone();
             Ok(Rule {
                 pattern: self.pattern(key, &rule.pattern)?,
@@ -332,6 +319,18 @@ impl Reader<'_> {
         }
         Ok(text)
     }
+}
+
+/// Every entry of a list, if there are not too many.
+fn all<W, T>(
+    key: &str,
+    wire: &[W],
+    read: impl Fn(&str, &W) -> Result<T, BookFileError>,
+) -> Result<Vec<T>, BookFileError> {
+    if wire.len() > ENTRIES {
+        return Err(whole(format!("{key}: there are at most {ENTRIES} entries")));
+    }
+    wire.iter().map(|wire| read(key, wire)).collect()
 }
 
 fn whole(reason: String) -> BookFileError {

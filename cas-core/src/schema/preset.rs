@@ -242,10 +242,8 @@ impl<'a> PresetCheck<'a> {
         let category = self.folder.files.keys().map(String::as_str);
         let category: Vec<_> = category.filter(|name| name.starts_with("_category_.")).collect();
         let stray = documents.iter().filter(|document| {
-            !(folders
-                && !document.is_mdx
-                && is_numbered(document.base())
-                && !document.base().contains('.'))
+            let base = document.base();
+            !folders || document.is_mdx || !is_numbered(base) || base.contains('.')
         });
         for name in stray.map(|document| document.file).chain(category) {
             let message = "it is no NN-Name/NN-Name/NN-name.md or NN-name.summary.md";

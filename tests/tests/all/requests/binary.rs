@@ -50,5 +50,5 @@ fn the_binary_makes_the_requests_that_are_promised_and_reads_the_marker() {
     assert_eq!(run(&import), sum([MARKER, REF, COMMIT, counts(1 + 3, 3, 0), NEXT]));
     assert_eq!(run(&checkout), sum([MARKER, REF, COMMIT, counts(0, 1 + 3, 0)]));
 
-    assert_eq!(run(&["branch", "create", "guide@users/ada"]), sum([MARKER, counts(1, 1, 1)]));
+    assert_eq!(run(&["branch", "create", "guide@users/ada"]), sum([MARKER, counts(1, 3, 1)]));
 }

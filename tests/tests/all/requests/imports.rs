@@ -110,7 +110,8 @@ async fn a_book_imported_into_a_second_branch_is_put_in_vain_where_branching_cop
     repo.create_ref(&repo.ref_request(&book(), &RefName::parse("fourth").unwrap(), ""), from)
         .await
         .unwrap();
-    assert_eq!(place.take(), counts(1, 1, 1));
+    // The commit and its root are looked at for a book.toml.
+    assert_eq!(place.take(), counts(1, 3, 1));
     import(&place.process(), &path, "fourth", &place.with_index()).await;
     assert_eq!(place.take(), sum([REF, COMMIT]));
 }

@@ -29,7 +29,7 @@ async fn a_ref_that_was_read_before_is_read_by_one_get_that_finds_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_branch_is_created_by_reading_a_ref_and_one_put() {
+async fn a_branch_is_created_by_reading_a_version_and_one_put() {
     let place = Place::slow();
     place.imported(BOOK).await;
     let (repo, name) = (place.process(), RefName::parse("users/ada").unwrap());
@@ -39,8 +39,9 @@ async fn a_branch_is_created_by_reading_a_ref_and_one_put() {
         repo.create_ref(&repo.ref_request(&book(), &name, ""), commit).await.unwrap()
     };
     let (_, waited) = waves(create).await;
-    assert_eq!(place.take(), counts(1, 1, 1));
-    assert_eq!(waited, 3);
+    // The ref, and of the version the commit and the root, where a book.toml would be.
+    assert_eq!(place.take(), counts(1, 3, 1));
+    assert_eq!(waited, 5);
 }
 
 #[tokio::test]

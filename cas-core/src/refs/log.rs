@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 
 use super::known::Known;
+use super::many;
 use super::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
 use crate::env::Env;
 use crate::error::ErrorKind;
@@ -55,6 +56,22 @@ pub struct RefLog {
     bucket: Bucket,
     env: Env,
     known: Arc<Known>,
+}
+
+/// What an update is to do, as the log is now.
+pub(super) enum Plan {
+    /// Nothing: this is the answer.
+    Answer(UpdateOutcome),
+    /// To write this entry.
+    Write(Box<RefEntry>),
+}
+
+/// Where an update begins.
+enum Begun {
+    /// At its end: an earlier try of it left this entry.
+    Made(LogEntry),
+    /// Behind this entry, which for a new ref was not looked for.
+    At { head: Option<LogEntry>, unseen: bool },
 }
 
 /// What became of one attempt to write an entry.
@@ -97,6 +114,58 @@ impl RefLog {
         let found = found.ok_or_else(|| damaged(book, name, seq, gone()))?;
         self.known.set(&found);
         Ok(Some(found))
+    }
+
+    /// The refs' bucket.
+    pub(super) const fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// Remembers an entry that was written.
+    pub(super) fn met(&self, entry: &LogEntry) {
+        self.known.set(entry);
+    }
+
+    /// What `update` begins with: by the newest entry, or for a new ref without a look.
+    pub(super) async fn plan(&self, update: &RefUpdate) -> Result<Plan, RefError> {
+        match self.begin(update).await? {
+            Begun::Made(entry) => Ok(Plan::Answer(UpdateOutcome::Moved(entry))),
+            Begun::At { head, .. } => self.decide(update, head.as_ref()),
+        }
+    }
+
+    /// Where in its log an update begins.
+    async fn begin(&self, update: &RefUpdate) -> Result<Begun, RefError> {
+        check_message(&update.message, limits::ENTRY_MESSAGE_BYTES)?;
+        // A new ref is mostly what it is said to be: its first position is tried without looking.
+        if update.expect == Expectation::Absent
+            && update.target.is_some()
+            && update.request_id.is_fresh()
+        {
+            return Ok(Begun::At { head: None, unseen: true });
+        }
+        let head = self.listed_head(&update.book, &update.name).await?;
+        if let Some(head) = &head
+            && let Some(found) = earlier_try(self, head, &update.request_id).await?
+        {
+            return Ok(Begun::Made(found));
+        }
+        Ok(Begun::At { head, unseen: false })
+    }
+
+    /// What an update is to do if `head` is the newest entry.
+    fn decide(&self, update: &RefUpdate, head: Option<&LogEntry>) -> Result<Plan, RefError> {
+        if let Some(head) = head.filter(|head| head.entry.made_by(&update.request_id).is_some()) {
+            return Ok(Plan::Answer(UpdateOutcome::Moved(head.clone())));
+        }
+        if !update.expect.holds(head) {
+            return Ok(Plan::Answer(UpdateOutcome::Refused(head.cloned())));
+        }
+        check_tag(update, head)?;
+        if update.target.is_none() && Expectation::Absent.holds(head) {
+            return Ok(Plan::Answer(UpdateOutcome::Refused(head.cloned())));
+        }
+        Ok(Plan::Write(Box::new(self.next(update, head))))
     }
 
     /// The entry that follows `head`.
@@ -203,35 +272,19 @@ impl Refs for RefLog {
     }
 
     async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
-        check_message(&update.message, limits::ENTRY_MESSAGE_BYTES)?;
-        // A new ref is mostly what it is said to be: its first position is tried without looking.
-        let mut unseen = update.expect == Expectation::Absent
-            && update.target.is_some()
-            && update.request_id.is_fresh();
-        let mut head =
-            if unseen { None } else { self.listed_head(&update.book, &update.name).await? };
-        if let Some(head) = &head
-            && let Some(found) = earlier_try(self, head, &update.request_id).await?
-        {
-            return Ok(UpdateOutcome::Moved(found));
-        }
+        let (mut head, mut unseen) = match self.begin(update).await? {
+            Begun::Made(entry) => return Ok(UpdateOutcome::Moved(entry)),
+            Begun::At { head, unseen } => (head, unseen),
+        };
         let mut failures = 0;
         // What the store said about a put at the position in question that may still arrive.
         let mut pending = None;
         for attempt in 0..ATTEMPTS {
-            if let Some(found) =
-                head.as_ref().filter(|head| head.entry.made_by(&update.request_id).is_some())
-            {
-                return Ok(UpdateOutcome::Moved(found.clone()));
-            }
-            if !update.expect.holds(head.as_ref()) {
-                return Ok(UpdateOutcome::Refused(head));
-            }
-            check_tag(update, head.as_ref())?;
-            if update.target.is_none() && Expectation::Absent.holds(head.as_ref()) {
-                return Ok(UpdateOutcome::Refused(head));
-            }
-            match self.attempt(update, self.next(update, head.as_ref())).await? {
+            let entry = match self.decide(update, head.as_ref())? {
+                Plan::Answer(outcome) => return Ok(outcome),
+                Plan::Write(entry) => *entry,
+            };
+            match self.attempt(update, entry).await? {
                 Attempt::Won(entry) => {
                     self.known.set(&entry);
                     return Ok(UpdateOutcome::Moved(entry));
@@ -266,6 +319,14 @@ impl Refs for RefLog {
         }
         let (book, name) = (update.book.clone(), update.name.clone());
         Err(RefError::Contended { book, name, attempts: ATTEMPTS })
+    }
+
+    async fn update_all(&self, updates: &[RefUpdate]) -> Vec<Result<UpdateOutcome, RefError>> {
+        if self.bucket.as_local().is_some() {
+            many::in_folder(self, updates).await
+        } else {
+            many::one_by_one(self, updates).await
+        }
     }
 
     async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
@@ -351,7 +412,7 @@ fn damaged(book: &BookId, name: &RefName, seq: u64, source: DecodeError) -> RefE
 }
 
 /// The error after a put that may have landed or may still.
-fn fate_unknown(update: &RefUpdate, source: StoreError) -> RefError {
+pub(super) fn fate_unknown(update: &RefUpdate, source: StoreError) -> RefError {
     RefError::FateUnknown {
         book: update.book.clone(),
         name: update.name.clone(),

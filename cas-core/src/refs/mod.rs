@@ -7,6 +7,7 @@ mod entry;
 mod group;
 mod known;
 mod log;
+mod many;
 mod update;
 mod verify;
 
@@ -19,6 +20,7 @@ pub use verify::{LogFault, LogReport, verify_log};
 pub(crate) use entry::subject_of;
 pub(crate) use group::group_metadata;
 pub(crate) use log::{REPLAY_ENTRIES, earlier_try, entry_at};
+pub(crate) use many::one_by_one;
 
 use crate::error::ErrorKind;
 use crate::name::{BookId, NameError, RefName, RequestId};

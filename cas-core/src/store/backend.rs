@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{ByteStream, Prefetch, StoreError, Want};
 use crate::name::{BookId, Hash, HashPrefix, RefName};
 use crate::object::Kind;
-use crate::refs::{LogEntry, RefError, RefUpdate, UpdateOutcome};
+use crate::refs::{LogEntry, RefError, RefUpdate, UpdateOutcome, one_by_one};
 
 /// Immutable objects by id.
 ///
@@ -104,6 +104,16 @@ pub trait Refs: Debug + Send + Sync {
     /// Exactly once: an update whose request id is already in the log is answered with the entry
     /// that it made then. A lost race is [`UpdateOutcome::Refused`] with what is there now.
     async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError>;
+
+    /// Moves many refs, each as [`update`](Self::update) does and with its promises, and answers in
+    /// their order.
+    ///
+    /// Not one change but many: each is made or not by itself, in no particular order, and what
+    /// becomes of one is nothing to the others. No two of a call should name the same ref; if they
+    /// do, they are made one after the other, in their order.
+    async fn update_all(&self, updates: &[RefUpdate]) -> Vec<Result<UpdateOutcome, RefError>> {
+        one_by_one(self, updates).await
+    }
 
     /// The names of all refs of a book that ever existed, in order.
     async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError>;

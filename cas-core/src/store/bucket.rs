@@ -13,6 +13,7 @@ use object_store::{
     PutOptions, PutPayload,
 };
 
+use super::local::Fresh;
 use super::transfer::{PART_BYTES, Transfers};
 use super::{ByteStream, LocalStore, StoreError, cause, layout};
 use crate::env::Env;
@@ -237,6 +238,15 @@ impl Bucket {
             Ok(_) => Ok(Put::Created),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Put::Refused),
             Err(error) => Err(StoreError::backend("write", key)(error)),
+        }
+    }
+
+    /// Writes every object unless its key is taken, with few syncs for all of them. What was not
+    /// made may be put by itself: where there is no such way to write many, nothing is made.
+    pub(crate) fn put_new(&self, objects: &[(Key, Bytes)]) -> Fresh {
+        match &self.local {
+            Some(local) if self.check_open().is_ok() => local.put_new(objects),
+            _ => Fresh::nothing(objects.len()),
         }
     }
 

@@ -18,6 +18,7 @@
 //! several times as much.
 
 mod disk;
+mod fresh;
 mod list;
 mod stage;
 mod temp;
@@ -36,6 +37,7 @@ use object_store::{
     PutPayload, PutResult, Result,
 };
 
+pub(crate) use fresh::Fresh;
 pub(crate) use stage::Stage;
 
 use disk::{Disk, Made};

@@ -91,6 +91,12 @@ operations! {
     restore = "restore";
     /// A branch was pointed elsewhere.
     reset = "reset";
+    /// What a branch follows was changed.
+    follow = "follow";
+    /// A branch was brought up to another one by merging.
+    merge = "merge";
+    /// A branch was brought up to its upstream.
+    sync = "sync";
 }
 
 /// Names one wish to change a ref, so that a repeated wish is known for the same one.

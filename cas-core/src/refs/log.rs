@@ -17,11 +17,12 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::known::Known;
 use super::many;
+use super::upstream::carried;
 use super::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
 use crate::env::Env;
 use crate::error::ErrorKind;
 use crate::limits;
-use crate::name::{BookId, RefName, RequestId};
+use crate::name::{BookId, NameError, RefName, RequestId};
 use crate::object::{DecodeError, check_message};
 use crate::store::{Bucket, Put, Refs, StoreError, layout};
 
@@ -63,7 +64,7 @@ pub(super) enum Plan {
     /// Nothing: this is the answer.
     Answer(UpdateOutcome),
     /// To write this entry.
-    Write(Box<RefEntry>),
+    Write(RefEntry),
 }
 
 /// Where an update begins.
@@ -165,13 +166,13 @@ impl RefLog {
         if update.target.is_none() && Expectation::Absent.holds(head) {
             return Ok(Plan::Answer(UpdateOutcome::Refused(head.cloned())));
         }
-        Ok(Plan::Write(Box::new(self.next(update, head))))
+        Ok(Plan::Write(self.next(update, head)?))
     }
 
     /// The entry that follows `head`.
-    fn next(&self, update: &RefUpdate, head: Option<&LogEntry>) -> RefEntry {
+    fn next(&self, update: &RefUpdate, head: Option<&LogEntry>) -> Result<RefEntry, NameError> {
         let now = self.env.clock.now();
-        RefEntry {
+        Ok(RefEntry {
             book: update.book.clone(),
             name: update.name.clone(),
             seq: head.map_or(1, |head| head.entry.seq + 1),
@@ -183,8 +184,8 @@ impl RefLog {
             operation: update.operation.clone(),
             message: update.message.clone(),
             request_id: update.request_id.clone(),
-            metadata: update.metadata.clone(),
-        }
+            metadata: carried(&update.metadata, head)?,
+        })
     }
 
     /// Tries to write `entry` at its position.
@@ -282,7 +283,7 @@ impl Refs for RefLog {
         for attempt in 0..ATTEMPTS {
             let entry = match self.decide(update, head.as_ref())? {
                 Plan::Answer(outcome) => return Ok(outcome),
-                Plan::Write(entry) => *entry,
+                Plan::Write(entry) => entry,
             };
             match self.attempt(update, entry).await? {
                 Attempt::Won(entry) => {

@@ -52,7 +52,7 @@ pub(super) async fn in_folder(log: &RefLog, updates: &[RefUpdate]) -> Vec<Answer
         let mut entries = Vec::with_capacity(chunk.len());
         for &at in chunk {
             match log.plan(&updates[at]).await {
-                Ok(Plan::Write(entry)) => entries.push((at, *entry)),
+                Ok(Plan::Write(entry)) => entries.push((at, entry)),
                 Ok(Plan::Answer(outcome)) => answers.push((at, Ok(outcome))),
                 Err(error) => answers.push((at, Err(error))),
             }

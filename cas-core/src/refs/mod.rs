@@ -9,12 +9,14 @@ mod known;
 mod log;
 mod many;
 mod update;
+mod upstream;
 mod verify;
 
 pub use entry::{LogEntry, RefEntry};
 pub use group::{GROUP_REQUESTS, Request, is_reserved};
 pub use log::RefLog;
 pub use update::{Expectation, RefUpdate, UpdateOutcome};
+pub use upstream::{Follow, Upstream, upstream_fault};
 pub use verify::{LogFault, LogReport, verify_log};
 
 pub(crate) use entry::subject_of;

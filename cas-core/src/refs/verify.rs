@@ -1,6 +1,7 @@
 //! Verifying a ref's whole log.
 
 use super::group::group_fault;
+use super::upstream::upstream_fault;
 use super::{LogEntry, RefError};
 use crate::name::{BookId, CommitId, EntryId, RefName};
 use crate::object::Kind;
@@ -77,6 +78,9 @@ pub async fn verify_log(
             }
         }
         if let Some(reason) = group_fault(&found.entry) {
+            fault(reason.to_owned());
+        }
+        if let Some(reason) = upstream_fault(&found.entry.metadata) {
             fault(reason.to_owned());
         }
         if let Some(reason) = check_tag(name, &found) {

@@ -7,6 +7,7 @@ use super::pattern::Pattern;
 use super::{BOOK_FILE, BOOK_FILE_BYTES, Violation};
 use crate::name::{BookPath, RefName};
 use crate::object::EntryKind;
+use crate::refs::Follow;
 
 /// Most entries of one list.
 const ENTRIES: usize = 200;
@@ -46,17 +47,6 @@ pub struct Personal {
     pattern: Pattern,
     upstream: RefName,
     follow: Follow,
-}
-
-/// How a personal branch follows its upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Follow {
-    /// What it did not change is as upstream is now.
-    Live,
-    /// It stays at the version it began at, until it is brought forward.
-    #[default]
-    Pinned,
 }
 
 /// Paths, and what to say of them.

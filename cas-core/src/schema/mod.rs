@@ -14,7 +14,7 @@ mod violation;
 
 pub use check::SchemaFile;
 pub(crate) use check::{Folder, sorted};
-pub use file::{BookFile, BookFileError, Follow, Personal, Preset};
+pub use file::{BookFile, BookFileError, Personal, Preset};
 pub use violation::{Severity, Violation};
 
 /// The name of the file, at the root of a book.

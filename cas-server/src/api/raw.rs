@@ -11,7 +11,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cas_core::name::{BookId, CommitId, Hash, HashPrefix, Operation, RefName, RequestId};
 use cas_core::object::{Kind, Metadata};
-use cas_core::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, is_reserved};
+use cas_core::refs::{
+    Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, is_reserved, upstream_fault,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -172,6 +174,9 @@ fn wish(caller: &Caller, body: UpdateBody) -> Result<RefUpdate, Problem> {
             return Err(Problem::bad_request("bad_metadata", rule));
         }
         metadata.insert(key, value)?;
+    }
+    if let Some(fault) = upstream_fault(&metadata) {
+        return Err(Problem::bad_request("bad_metadata", fault));
     }
     Ok(RefUpdate {
         book: body.book,

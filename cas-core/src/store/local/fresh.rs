@@ -38,7 +38,7 @@ impl LocalStore {
         let disk = &self.inner.disk;
         let written: Vec<_> =
             objects.iter().map(|(key, bytes)| self.write_new(key, bytes)).collect();
-        let paths: Vec<_> = written.iter().flatten().map(|temp| temp.path()).collect();
+        let paths: Vec<_> = written.iter().flatten().map(super::TempFile::path).collect();
         let mut fresh = Fresh::nothing(objects.len());
         if paths.is_empty() || disk.sync_contents(paths.into_iter()).is_err() {
             return fresh;

@@ -2,8 +2,9 @@
 //!
 //! Three pairs say it: `upstream` names the ref, `upstream.follow` says how, and `upstream.base` is
 //! the commit of the upstream that the branch last met. They are carried from entry to entry, so
-//! that the newest one tells, and stay when the branch is deleted and brought back. An entry that
-//! sets `upstream` itself replaces all three; an empty value ends the following.
+//! that the newest one tells, and stay when the branch is deleted and brought back. An update that
+//! sets `upstream` itself replaces all three; an empty value ends the following. One that sets only
+//! `upstream.base` says that the branch has met its upstream again, whatever that is by now.
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,11 @@ impl Upstream {
         metadata.insert(BASE, &self.base.to_string())
     }
 
+    /// Says in the metadata of an update that the branch has met its upstream again, at `base`.
+    pub fn write_base(metadata: &mut Metadata, base: CommitId) -> Result<(), NameError> {
+        metadata.insert(BASE, &base.to_string())
+    }
+
     /// Says in metadata that nothing is followed any more.
     pub fn write_none(metadata: &mut Metadata) -> Result<(), NameError> {
         metadata.insert(NAME, "")
@@ -99,7 +105,8 @@ pub(super) fn carried(metadata: &Metadata, head: Option<&LogEntry>) -> Result<Me
     if metadata.get(NAME).is_none()
         && let Some(upstream) = head.and_then(|head| head.entry.upstream())
     {
-        upstream.write(&mut metadata)?;
+        let met = metadata.get(BASE).and_then(|base| base.parse().ok());
+        Upstream { base: met.unwrap_or(upstream.base), ..upstream }.write(&mut metadata)?;
     }
     Ok(metadata)
 }

@@ -11,7 +11,7 @@ use crate::store::{Session, Store, StoreError};
 
 /// A tree with changes that are not written yet. A clone shares what neither changes.
 #[derive(Debug, Clone)]
-pub(super) struct TreeEditor<'a> {
+pub(in crate::repo) struct TreeEditor<'a> {
     store: &'a Store,
     root: TreeId,
     /// The directories loaded so far, by path.
@@ -28,14 +28,17 @@ struct Folder {
 
 impl<'a> TreeEditor<'a> {
     /// Begins to edit the tree `root`.
-    pub(super) async fn new(store: &'a Store, root: TreeId) -> Result<Self, RepoError> {
+    pub(in crate::repo) async fn new(store: &'a Store, root: TreeId) -> Result<Self, RepoError> {
         let mut editor = Self { store, root, folders: BTreeMap::new(), written: Arc::default() };
         editor.load(BookPath::root(), root).await?;
         Ok(editor)
     }
 
     /// What is at `path`, which is not the root; `None` if nothing is.
-    pub(super) async fn get(&mut self, path: &BookPath) -> Result<Option<Entry>, RepoError> {
+    pub(in crate::repo) async fn get(
+        &mut self,
+        path: &BookPath,
+    ) -> Result<Option<Entry>, RepoError> {
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return Ok(None);
         };
@@ -47,7 +50,11 @@ impl<'a> TreeEditor<'a> {
 
     /// Puts `entry` at `path`, replacing what is there and making directories as needed. A file
     /// on the way is an error.
-    pub(super) async fn set(&mut self, path: &BookPath, mut entry: Entry) -> Result<(), RepoError> {
+    pub(in crate::repo) async fn set(
+        &mut self,
+        path: &BookPath,
+        mut entry: Entry,
+    ) -> Result<(), RepoError> {
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return Err(RepoError::IsAFolder { path: path.clone() });
         };
@@ -61,7 +68,10 @@ impl<'a> TreeEditor<'a> {
     }
 
     /// Removes what is at `path`.
-    pub(super) async fn remove(&mut self, path: &BookPath) -> Result<Option<Entry>, RepoError> {
+    pub(in crate::repo) async fn remove(
+        &mut self,
+        path: &BookPath,
+    ) -> Result<Option<Entry>, RepoError> {
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return Ok(None);
         };
@@ -77,7 +87,7 @@ impl<'a> TreeEditor<'a> {
     }
 
     /// Moves the entry at `from` to `to`, with what has been changed below it.
-    pub(super) async fn rename(
+    pub(in crate::repo) async fn rename(
         &mut self,
         from: &BookPath,
         to: &BookPath,
@@ -100,7 +110,10 @@ impl<'a> TreeEditor<'a> {
 
     /// Writes every changed directory into `session`, if there is one, the deepest first, leaves
     /// out those that became empty, and returns the new root.
-    pub(super) async fn write(&mut self, session: Option<&Session>) -> Result<TreeId, RepoError> {
+    pub(in crate::repo) async fn write(
+        &mut self,
+        session: Option<&Session>,
+    ) -> Result<TreeId, RepoError> {
         let mut changed: Vec<_> = self
             .folders
             .iter()
@@ -205,7 +218,7 @@ impl<'a> TreeEditor<'a> {
     }
 
     /// Every directory that was written.
-    pub(super) fn written(&self) -> Arc<NewTrees> {
+    pub(in crate::repo) fn written(&self) -> Arc<NewTrees> {
         self.written.clone()
     }
 

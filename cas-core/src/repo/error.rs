@@ -66,6 +66,16 @@ pub enum RepoError {
         /// What is wanted.
         rule: &'static str,
     },
+    /// Two histories without a common commit.
+    #[error(
+        "commits {ours} and {theirs} have no history in common, so there is nothing to merge by"
+    )]
+    Unrelated {
+        /// The one.
+        ours: CommitId,
+        /// The other.
+        theirs: CommitId,
+    },
     /// Another writer moved the ref meanwhile.
     #[error("{book}@{name} moved meanwhile: it is now at {}", shown(current.as_ref()))]
     RefMoved {
@@ -264,6 +274,7 @@ impl RepoError {
             | Self::RequestUsed { .. }
             | Self::Exists { .. }
             | Self::NotAsExpected { .. }
+            | Self::Unrelated { .. }
             | Self::PreconditionRequired { .. } => ErrorKind::Conflict,
             Self::WrongRef { .. }
             | Self::Ambiguous { .. }

@@ -17,6 +17,8 @@ mod globs;
 mod group;
 mod history;
 mod log_page;
+mod merge;
+mod merging;
 mod parallel;
 mod queue;
 mod read;
@@ -38,6 +40,10 @@ pub use fetch::{FetchRequest, OutgoingStream};
 pub use globs::Globs;
 pub use history::LogItem;
 pub use log_page::{LogFilter, LogPage};
+pub use merge::{
+    Conflict, ConflictKind, MergeMemo, Merged, NewObject, OnConflict, SIMILAR_PERCENT,
+};
+pub use merging::{MergeReport, MergeRequest, MergeStatus};
 pub use queue::EditQueue;
 pub use read::{Found, ListItem};
 pub use receive::{ReceiveError, Receiver};
@@ -54,6 +60,8 @@ pub(crate) use schema::Unpublished;
 pub(crate) use version::{Made, NewVersion};
 pub(crate) use walk::KnownTrees;
 
+use std::sync::Arc;
+
 use crate::env::Env;
 use crate::name::Actor;
 use crate::store::Store;
@@ -65,6 +73,7 @@ pub struct Repository {
     pub(crate) env: Env,
     pub(crate) actor: Actor,
     pub(crate) jobs: usize,
+    merges: Arc<MergeMemo>,
 }
 
 impl Repository {
@@ -72,7 +81,13 @@ impl Repository {
     ///
     /// `jobs` is how many objects are moved at once, at least 1.
     pub fn new(store: Store, env: Env, actor: Actor, jobs: usize) -> Self {
-        Self { store, env, actor, jobs: jobs.max(1) }
+        Self { store, env, actor, jobs: jobs.max(1), merges: Arc::default() }
+    }
+
+    /// The same repository with what merges remember, so that others can share it.
+    #[must_use]
+    pub fn with_merges(self, merges: Arc<MergeMemo>) -> Self {
+        Self { merges, ..self }
     }
 
     /// The store below.

@@ -23,6 +23,7 @@ mod location;
 mod marker;
 mod objects;
 mod once;
+mod overlay;
 mod prefetch;
 mod remote;
 mod session;

@@ -78,6 +78,16 @@ impl Session {
         Ok(id)
     }
 
+    /// Puts an object whose encoding is at hand, and known to have this id.
+    pub(crate) async fn put_object(
+        &self,
+        kind: Kind,
+        id: &Hash,
+        bytes: Bytes,
+    ) -> Result<bool, StoreError> {
+        self.writer.write(kind, id, bytes).await
+    }
+
     /// Makes everything put or found so far visible and durable.
     pub async fn publish(&self) -> Result<(), StoreError> {
         self.writer.publish().await

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::cache::{CachedObjects, RememberedObjects};
 use super::objects::whole_limit;
+use super::overlay::OverlayObjects;
 use super::{
     Bucket, BucketObjects, ByteStream, Cache, MemoryCache, Objects, Prefetch, Refs, Session,
     Spooled, StoreError, Want,
@@ -45,6 +46,19 @@ impl Store {
     #[must_use]
     pub fn cached_in_memory(self, cache: MemoryCache) -> Self {
         Self { objects: Arc::new(RememberedObjects::new(self.objects, cache)), ..self }
+    }
+
+    /// The same store, with objects in memory over it that are not written. `nearest` is a tree of
+    /// the store that has most of what the trees in memory have.
+    #[must_use]
+    pub(crate) fn overlaid(
+        &self,
+        objects: impl IntoIterator<Item = (Kind, Hash, Bytes)>,
+        nearest: Option<TreeId>,
+    ) -> Self {
+        let objects = objects.into_iter().map(|(kind, id, bytes)| ((kind, id), bytes)).collect();
+        let objects = OverlayObjects::new(self.objects.clone(), objects, nearest);
+        Self { objects: Arc::new(objects), refs: self.refs.clone() }
     }
 
     /// The refs.

@@ -1,0 +1,192 @@
+//! Where two histories meet.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::{MergeMemo, OnConflict, merge_trees};
+use crate::name::{CommitId, TreeId};
+use crate::repo::{RepoError, Repository};
+use crate::store::Store;
+
+/// How far the short way looks back on either side.
+const SHORT: usize = 4_096;
+
+/// Finding the merge base of commits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bases<'a> {
+    pub(crate) repo: &'a Repository,
+    pub(crate) memo: &'a MergeMemo,
+}
+
+impl Bases<'_> {
+    fn store(&self) -> &Store {
+        &self.repo.store
+    }
+
+    /// The best common ancestors of two commits: those that are no ancestor of another one. None
+    /// if the histories have nothing in common.
+    ///
+    /// `hint` is a commit that the two are believed to have met at last. If the way from there to
+    /// both is plain, nothing else is read; if not, it does no harm.
+    pub(crate) async fn common(
+        &self,
+        ours: CommitId,
+        theirs: CommitId,
+        hint: Option<CommitId>,
+    ) -> Result<Arc<Vec<CommitId>>, RepoError> {
+        if ours == theirs {
+            return Ok(Arc::new(vec![ours]));
+        }
+        if let Some(found) = self.memo.bases(ours, theirs) {
+            return Ok(found);
+        }
+        let short = match hint {
+            Some(hint) => self.met_at(ours, theirs, hint).await?,
+            None => None,
+        };
+        let found = Arc::new(match short {
+            Some(base) => vec![base],
+            None => self.best(&[ours], theirs).await?,
+        });
+        self.memo.set_bases(ours, theirs, &found);
+        Ok(found)
+    }
+
+    /// The base if `hint` is it, as far as a short look can tell.
+    ///
+    /// Theirs must come from the hint one commit after the other. Ours must come from it likewise,
+    /// or from a commit that merged it: had anything of theirs behind the hint been merged before,
+    /// merging the hint would have had nothing to do. So only what is newer on our side can be a
+    /// better base, and is looked at.
+    async fn met_at(
+        &self,
+        ours: CommitId,
+        theirs: CommitId,
+        hint: CommitId,
+    ) -> Result<Option<CommitId>, RepoError> {
+        let Some(their_way) = self.way(theirs, hint).await? else {
+            return Ok(None);
+        };
+        let mut at = ours;
+        for _ in 0..SHORT {
+            if at == hint {
+                return Ok(Some(hint));
+            }
+            if their_way.contains(&at) {
+                // One history is the beginning of the other.
+                return Ok(Some(at));
+            }
+            let step = self.memo.step(self.store(), at).await?;
+            match &step.parents[..] {
+                parents if parents.contains(&hint) => return Ok(Some(hint)),
+                [parent] => at = *parent,
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The commits from `from` back to `to`, without `to`, if each has one parent.
+    async fn way(
+        &self,
+        from: CommitId,
+        to: CommitId,
+    ) -> Result<Option<HashSet<CommitId>>, RepoError> {
+        let mut way = HashSet::new();
+        let mut at = from;
+        while at != to {
+            if way.len() >= SHORT {
+                return Ok(None);
+            }
+            way.insert(at);
+            match &self.memo.step(self.store(), at).await?.parents[..] {
+                [parent] => at = *parent,
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(way))
+    }
+
+    /// The best common ancestors of all of `ours` on one side and `theirs` on the other, by looking
+    /// at both histories whole.
+    async fn best(&self, ours: &[CommitId], theirs: CommitId) -> Result<Vec<CommitId>, RepoError> {
+        let parents = self.history(ours.iter().copied().chain([theirs]).collect()).await?;
+        let of_ours = ancestors(&parents, ours.iter().copied());
+        let of_theirs = ancestors(&parents, [theirs]);
+        let common: BTreeSet<CommitId> = of_ours.intersection(&of_theirs).copied().collect();
+        // What is behind another common one is not among the best.
+        let behind = common.iter().filter_map(|id| parents.get(id)).flat_map(|ids| ids.iter());
+        let behind = ancestors(&parents, behind.copied());
+        Ok(common.difference(&behind).copied().collect())
+    }
+
+    /// The parents of every commit in the histories of `heads`.
+    async fn history(
+        &self,
+        heads: Vec<CommitId>,
+    ) -> Result<BTreeMap<CommitId, Box<[CommitId]>>, RepoError> {
+        let mut parents = BTreeMap::new();
+        let mut todo = heads;
+        while let Some(id) = todo.pop() {
+            if parents.contains_key(&id) {
+                continue;
+            }
+            let step = self.memo.step(self.store(), id).await?;
+            todo.extend(step.parents.iter().copied());
+            parents.insert(id, step.parents.clone());
+        }
+        Ok(parents)
+    }
+
+    /// Whether `old` is in the history of `new`, or is it.
+    pub(crate) async fn is_ancestor(
+        &self,
+        old: CommitId,
+        new: CommitId,
+    ) -> Result<bool, RepoError> {
+        Ok(*self.common(old, new, Some(old)).await? == [old])
+    }
+
+    /// The tree that two commits with these best common ancestors came of, and a repository that
+    /// sees it. Of several, as after merging to and fro, it is their merge in turn, which is in
+    /// memory. None if there is none.
+    pub(crate) async fn tree(
+        &self,
+        repo: Repository,
+        bases: &[CommitId],
+    ) -> Result<Option<(TreeId, Repository)>, RepoError> {
+        let Some((first, rest)) = bases.split_first() else {
+            return Ok(None);
+        };
+        let mut repo = repo;
+        let mut tree = self.memo.step(self.store(), *first).await?.tree;
+        for (at, next) in rest.iter().enumerate() {
+            let theirs = self.memo.step(self.store(), *next).await?.tree;
+            let common = self.best(&bases[..=at], *next).await?;
+            let (base, seen) = match Box::pin(self.tree(repo.clone(), &common)).await? {
+                Some(found) => found,
+                None => (tree, repo),
+            };
+            let three = (base, tree, theirs);
+            let merged = merge_trees(&seen, self.memo, three, OnConflict::Markers).await?;
+            repo = seen.seeing(&merged, None);
+            tree = merged.tree;
+        }
+        Ok(Some((tree, repo)))
+    }
+}
+
+/// The commits reachable from `from`, with those.
+fn ancestors(
+    parents: &BTreeMap<CommitId, Box<[CommitId]>>,
+    from: impl IntoIterator<Item = CommitId>,
+) -> BTreeSet<CommitId> {
+    let mut seen = BTreeSet::new();
+    let mut todo: Vec<_> = from.into_iter().collect();
+    while let Some(id) = todo.pop() {
+        if seen.insert(id) {
+            todo.extend(parents.get(&id).into_iter().flat_map(|ids| ids.iter().copied()));
+        }
+    }
+    seen
+}

@@ -16,6 +16,7 @@ mod fetch;
 mod globs;
 mod group;
 mod history;
+mod live;
 mod log_page;
 mod merge;
 mod merging;
@@ -27,6 +28,7 @@ mod replay;
 mod resolve;
 mod schema;
 mod search;
+mod sync;
 mod version;
 mod walk;
 
@@ -51,6 +53,7 @@ pub use resolve::{FoundObject, Resolved};
 pub use search::{
     LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Skipped, TEXT_BYTES,
 };
+pub use sync::{PathConflicts, SyncItem, SyncReport, SyncRequest, SyncStatus};
 pub use version::VersionRequest;
 pub use walk::{FILES_AT_ONCE, Leaf, Listing, PathFault, one_line};
 

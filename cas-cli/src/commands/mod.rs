@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod log;
 mod ls;
+mod merge;
 mod mv;
 mod patch;
 mod put;
@@ -25,6 +26,7 @@ mod rm;
 mod serve;
 mod show;
 mod status;
+mod sync;
 mod tag;
 mod token;
 mod validate;
@@ -134,6 +136,8 @@ enum Command {
     Archive(archive::Archive),
     Branch(branch::Branch),
     Tag(tag::Tag),
+    Merge(merge::Merge),
+    Sync(sync::Sync),
     Reset(reset::Reset),
     Reflog(reflog::Reflog),
     Validate(validate::Validate),
@@ -208,6 +212,8 @@ impl Command {
             Self::Archive(command) => command.run(context).await,
             Self::Branch(command) => command.run(context).await,
             Self::Tag(command) => command.run(context).await,
+            Self::Merge(command) => command.run(context).await,
+            Self::Sync(command) => command.run(context).await,
             Self::Reset(command) => command.run(context).await,
             Self::Reflog(command) => command.run(context).await,
             Self::VerifyLog(command) => command.run(context).await,

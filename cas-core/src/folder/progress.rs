@@ -27,6 +27,8 @@ pub enum Step {
     Compare,
     /// Writing files.
     Write,
+    /// Bringing branches up to their upstream: what is counted are branches.
+    Merge,
 }
 
 /// Tells nobody.

@@ -25,12 +25,13 @@ pub use renames::SIMILAR_PERCENT;
 pub(crate) use base::Bases;
 pub(crate) use trees::merge_trees;
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::name::{BookPath, Hash, TreeId};
+use crate::name::{BookPath, Hash, NameError, TreeId};
 use crate::object::{EntryKind, Kind};
 use crate::repo::{Repository, Side};
 
@@ -129,6 +130,17 @@ impl OnConflict {
             Self::Theirs => "theirs",
             Self::Markers => "markers",
         }
+    }
+}
+
+impl FromStr for OnConflict {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let all = [Self::Fail, Self::Ours, Self::Theirs, Self::Markers];
+        let rule = "one of fail, ours, theirs, markers";
+        let found = all.into_iter().find(|policy| policy.as_str() == text);
+        found.ok_or_else(|| NameError::new("conflict policy", text, rule))
     }
 }
 

@@ -11,6 +11,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::StreamExt;
+use tokio_util::task::AbortOnDropHandle;
+
 use super::merge::{Conflict, OnConflict};
 use super::merging::{Bring, MergeReport, MergeStatus, Plan};
 use super::{RepoError, Repository, for_each};
@@ -19,6 +22,9 @@ use crate::refs::{RefError, Upstream};
 
 /// How many branches are brought forward together.
 const BATCH: usize = 512;
+
+/// How many batches are on the way at once.
+const BATCHES: usize = 2;
 
 /// How often a branch that keeps moving is planned again.
 const ATTEMPTS: u32 = 20;
@@ -205,8 +211,20 @@ impl Repository {
             request: Arc::new(request.clone()),
             upstreams: Arc::default(),
         };
-        for names in names.chunks(BATCH) {
-            for item in sync.batch(names.to_vec()).await? {
+        let batches: Vec<_> = names.chunks(BATCH).map(<[RefName]>::to_vec).collect();
+        // While the entries of one batch are written, the next is merged.
+        let mut batches = futures::stream::iter(batches)
+            .map(|names| {
+                let sync = sync.clone();
+                AbortOnDropHandle::new(tokio::spawn(async move { sync.batch(names).await }))
+            })
+            .buffered(BATCHES);
+        while let Some(items) = batches.next().await {
+            let items = items.unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(error) => Err(RepoError::Internal(error.to_string())),
+            });
+            for item in items? {
                 report.add(&item);
                 each(item, total);
             }

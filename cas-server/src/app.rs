@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cas_core::access::Tokens;
 use cas_core::env::Env;
 use cas_core::name::Operation;
-use cas_core::repo::{EditQueue, EditReport, PathEdit, Repository, VersionRequest};
+use cas_core::repo::{EditQueue, EditReport, MergeMemo, PathEdit, Repository, VersionRequest};
 use cas_core::store::{Bucket, Store};
 use tokio::sync::Semaphore;
 
@@ -61,6 +61,8 @@ struct Inner {
     places: Arc<Semaphore>,
     metrics: Metrics,
     ready: Ready,
+    /// What merges remember.
+    merges: Arc<MergeMemo>,
 }
 
 impl App {
@@ -94,7 +96,8 @@ impl App {
         let metrics = Metrics::new(caches);
         let ready = Ready::new(store.clone(), bucket);
         let edits = EditQueue::default();
-        let inner = Inner { store, env, settings, edits, access, places, metrics, ready };
+        let merges = Arc::default();
+        let inner = Inner { store, env, settings, edits, access, places, metrics, ready, merges };
         Self { inner: Arc::new(inner) }
     }
 
@@ -148,7 +151,8 @@ impl App {
 
     /// The repository as `caller` sees it: what is written is written in their name.
     pub(crate) fn repo(&self, caller: &Caller) -> Repository {
-        let Inner { store, env, settings, .. } = &*self.inner;
+        let Inner { store, env, settings, merges, .. } = &*self.inner;
         Repository::new(store.clone(), env.clone(), caller.actor().clone(), settings.jobs)
+            .with_merges(merges.clone())
     }
 }

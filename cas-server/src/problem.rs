@@ -88,6 +88,11 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 
+    /// The code that clients decide by.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The same problem with one more member.
     #[must_use]
     pub(crate) fn with(mut self, name: &str, value: impl Serialize) -> Self {
@@ -296,6 +301,7 @@ impl From<&RepoError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_used", said)
             }
             RepoError::WrongRef { .. } => conflict("wrong_ref"),
+            RepoError::Unrelated { .. } => conflict("unrelated"),
             RepoError::NotAFolder { .. } => conflict("not_a_folder"),
             RepoError::IsAFolder { .. } | RepoError::RemoveFolder { .. } => conflict("is_a_folder"),
             RepoError::MoveIntoItself { .. } => conflict("move_into_itself"),

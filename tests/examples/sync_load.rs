@@ -22,7 +22,7 @@ use cas_core::env::{Env, Timestamp};
 use cas_core::name::{Actor, BlobId, BookId, BookPath, CommitId, EntryName, Operation, RefName};
 use cas_core::object::{Commit, Entry, EntryKind, Metadata, Tree};
 use cas_core::refs::{Expectation, Follow, RefUpdate, Upstream};
-use cas_core::repo::{OnConflict, Repository, SyncReport, SyncRequest, SyncStatus};
+use cas_core::repo::{OnConflict, RefFilter, Repository, SyncReport, SyncRequest, SyncStatus};
 use cas_core::store::{Location, Session, Store, Variables, Writers, connect, create};
 use cas_tests::tell;
 
@@ -101,9 +101,11 @@ async fn sync(store: &Store, pattern: &str, dry_run: bool) -> Result<(SyncReport
         against: None,
         sample: None,
         message: None,
+        branches: RefFilter::default(),
+        upstreams: RefFilter::default(),
     };
     let started = now();
-    let report = repo(store)?.sync(&request, &mut |_, _| {}).await?;
+    let report = repo(store)?.sync(&request, &mut |_, _| Box::pin(std::future::ready(()))).await?;
     Ok((report, started.elapsed().as_secs_f64()))
 }
 

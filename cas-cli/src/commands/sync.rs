@@ -84,6 +84,8 @@ impl Sync {
             dry_run: self.how.dry_run,
             sample: self.sample,
             message: self.message.clone(),
+            branches: RefFilter::default(),
+            upstreams: RefFilter::default(),
         };
         let output = context.output;
         let mut said = Ok(());
@@ -103,6 +105,7 @@ impl Sync {
                     begun = false;
                     said = output.line(&(), |out| write_item(out, &item));
                 }
+                Box::pin(std::future::ready(()))
             })
             .await;
         context.progress.end();

@@ -53,7 +53,7 @@ pub use resolve::{FoundObject, Resolved};
 pub use search::{
     LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Skipped, TEXT_BYTES,
 };
-pub use sync::{PathConflicts, SyncItem, SyncReport, SyncRequest, SyncStatus};
+pub use sync::{PathConflicts, RefFilter, SyncItem, SyncReport, SyncRequest, SyncStatus};
 pub use version::VersionRequest;
 pub use walk::{FILES_AT_ONCE, Leaf, Listing, PathFault, one_line};
 

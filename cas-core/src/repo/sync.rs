@@ -9,9 +9,11 @@
 //! Memory holds the names of the branches, a batch, and what merges remember, which is bounded.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::merge::{Conflict, OnConflict};
@@ -49,6 +51,33 @@ pub struct SyncRequest {
     pub sample: Option<usize>,
     /// Why, or a message that says what was merged.
     pub message: Option<String>,
+    /// Branches that it leaves out are as if they were not there.
+    pub branches: RefFilter,
+    /// Upstreams that it leaves out are as if they were not there.
+    pub upstreams: RefFilter,
+}
+
+/// Says of refs whether they may be touched; all of them unless somebody says otherwise.
+#[derive(Clone, Default)]
+pub struct RefFilter(Option<Arc<Allows>>);
+
+type Allows = dyn Fn(&RefName) -> bool + Send + Sync;
+
+impl RefFilter {
+    /// Those of which `allows` says so.
+    pub fn new(allows: impl Fn(&RefName) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(allows)))
+    }
+
+    fn allows(&self, name: &RefName) -> bool {
+        self.0.as_ref().is_none_or(|allows| allows(name))
+    }
+}
+
+impl fmt::Debug for RefFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "some" } else { "all" })
+    }
 }
 
 /// What became of one branch.
@@ -168,7 +197,7 @@ impl SyncReport {
 
 /// A sync on its way.
 #[derive(Debug, Clone)]
-struct Sync {
+struct Syncing {
     repo: Repository,
     request: Arc<SyncRequest>,
     /// Where the upstreams were when they were first asked for. All branches meet the same
@@ -185,18 +214,19 @@ enum Step {
 }
 
 impl Repository {
-    /// Brings every branch that matches up to its upstream. `each` is told what became of each,
-    /// batch by batch in the order of names.
+    /// Brings every branch that matches up to its upstream. `each` is told what became of each and
+    /// how many there are, batch by batch in the order of names; whoever is slow to be told slows
+    /// the work.
     ///
     /// Conflicts and failures of single branches are in the report; an error is one of the store,
     /// after which running again does the rest.
     pub async fn sync(
         &self,
         request: &SyncRequest,
-        each: &mut (dyn FnMut(SyncItem, u64) + Send),
+        each: &mut (dyn FnMut(SyncItem, u64) -> BoxFuture<'static, ()> + Send),
     ) -> Result<SyncReport, RepoError> {
         let mut names = self.ref_names(&request.book, Some(&request.pattern)).await?;
-        names.retain(|name| !name.is_tag());
+        names.retain(|name| !name.is_tag() && request.branches.allows(name));
         let mut report = SyncReport { matching: names.len() as u64, ..SyncReport::default() };
         if let Some(sample) = request.sample {
             names.sort_by_cached_key(|name| {
@@ -206,7 +236,7 @@ impl Repository {
             names.sort();
         }
         let total = names.len() as u64;
-        let sync = Sync {
+        let sync = Syncing {
             repo: self.clone(),
             request: Arc::new(request.clone()),
             upstreams: Arc::default(),
@@ -226,14 +256,14 @@ impl Repository {
             });
             for item in items? {
                 report.add(&item);
-                each(item, total);
+                each(item, total).await;
             }
         }
         Ok(report)
     }
 }
 
-impl Sync {
+impl Syncing {
     /// Brings a batch of branches forward.
     async fn batch(&self, names: Vec<RefName>) -> Result<Vec<SyncItem>, RepoError> {
         let sync = self.clone();
@@ -323,6 +353,9 @@ impl Sync {
 
     /// The version of an upstream that this sync brings.
     async fn theirs(&self, upstream: &Upstream) -> Result<Option<CommitId>, RepoError> {
+        if !self.request.upstreams.allows(&upstream.name) {
+            return Ok(None);
+        }
         if let Some(against) = self.request.against {
             return Ok(Some(against));
         }

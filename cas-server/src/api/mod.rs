@@ -11,6 +11,7 @@ mod fetch;
 mod files;
 mod health;
 mod log;
+mod merge;
 mod objects;
 mod precondition;
 mod raw;
@@ -69,6 +70,7 @@ fn routes() -> OpenApiRouter<App> {
         files::router(),
         health::router(),
         log::router(),
+        merge::router(),
         objects::router(),
         raw::router(),
         refs::router(),

@@ -167,6 +167,10 @@ fn table(ids: &Ids) -> Vec<Case> {
         case("PUT /v1/books/{book}/refs/{ref}", WriteRef, main).with(json!({ "to": "main" })),
         case("DELETE /v1/books/{book}/refs/{ref}", AdminTag, format!("{book}/refs/tags%2Fv1")),
         case("POST /v1/books/{book}/refs/{ref}/restore", WriteRef, format!("{main}/restore")),
+        case("POST /v1/books/{book}/refs/{ref}/merge", WriteRef, format!("{main}/merge"))
+            .with(json!({ "from": "main" })),
+        case("POST /v1/books/{book}/sync", SeeBook, format!("{book}/sync"))
+            .with(json!({ "pattern": "**" })),
         case("GET /v1/books/{book}/refs/{ref}/validate", ReadRef, format!("{main}/validate")),
         case("GET /v1/books/{book}/refs/{ref}/log", ReadRef, format!("{main}/log")),
         case("GET /v1/books/{book}/refs/{ref}/history", ReadRef, format!("{main}/history")),

@@ -22,6 +22,7 @@ mod patch;
 mod put;
 mod reflog;
 mod reset;
+mod restore;
 mod rm;
 mod serve;
 mod show;
@@ -139,6 +140,7 @@ enum Command {
     Merge(merge::Merge),
     Sync(sync::Sync),
     Reset(reset::Reset),
+    Restore(restore::Restore),
     Reflog(reflog::Reflog),
     Validate(validate::Validate),
     VerifyLog(verify_log::VerifyLog),
@@ -215,6 +217,7 @@ impl Command {
             Self::Merge(command) => command.run(context).await,
             Self::Sync(command) => command.run(context).await,
             Self::Reset(command) => command.run(context).await,
+            Self::Restore(command) => command.run(context).await,
             Self::Reflog(command) => command.run(context).await,
             Self::VerifyLog(command) => command.run(context).await,
             Self::Token(command) => command.run(context).await,

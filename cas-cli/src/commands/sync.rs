@@ -6,7 +6,9 @@ use std::io::{self, Write};
 use cas_core::ErrorKind;
 use cas_core::folder::Step;
 use cas_core::name::{BookId, CommitId, Revision};
-use cas_core::repo::{PathConflicts, SyncItem, SyncReport, SyncRequest, SyncStatus, one_line};
+use cas_core::repo::{
+    PathConflicts, RefFilter, SyncItem, SyncReport, SyncRequest, SyncStatus, one_line,
+};
 use clap::Args;
 use serde::Serialize;
 

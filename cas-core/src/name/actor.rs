@@ -83,6 +83,8 @@ operations! {
     edit = "edit";
     /// A file or folder was moved.
     rename = "move";
+    /// Files were made what they are elsewhere, as upstream.
+    revert = "revert";
     /// A ref was created.
     create = "create";
     /// A branch was deleted.

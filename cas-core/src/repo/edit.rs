@@ -36,6 +36,9 @@ pub enum Edit {
         /// Whether a folder may be removed with everything in it.
         recursive: bool,
     },
+    /// Put what is elsewhere in the book's history, a file or folder, whatever is here now; or
+    /// remove what is here.
+    Place(Option<Entry>),
     /// Move a file or folder to a path where nothing is.
     Move {
         /// Where to.
@@ -181,6 +184,26 @@ impl Repository {
                 }
                 editor.remove(path).await?;
                 Ok(result(EditOutcome::Deleted, None))
+            }
+            Edit::Place(entry) => {
+                let outcome = match (&before, entry) {
+                    (None, None) => EditOutcome::Absent,
+                    (Some(_), None) => EditOutcome::Deleted,
+                    (None, Some(_)) => EditOutcome::Created,
+                    (Some(before), Some(entry)) if before.same_content(entry) => {
+                        EditOutcome::Unchanged
+                    }
+                    (Some(_), Some(_)) => EditOutcome::Updated,
+                };
+                match entry {
+                    _ if outcome == EditOutcome::Unchanged => {}
+                    None => drop(editor.remove(path).await?),
+                    Some(entry) => {
+                        editor.remove(path).await?;
+                        editor.set(path, entry.clone()).await?;
+                    }
+                }
+                Ok(result(outcome, entry.as_ref().and_then(Entry::blob_id)))
             }
             Edit::Move { to } => {
                 let Some(before) = before else {

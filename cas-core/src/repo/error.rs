@@ -66,6 +66,22 @@ pub enum RepoError {
         /// What is wanted.
         rule: &'static str,
     },
+    /// The branch follows nothing.
+    #[error("{book}@{name} has no upstream")]
+    NoUpstream {
+        /// The book.
+        book: BookId,
+        /// The branch.
+        name: RefName,
+    },
+    /// The path is not of the kind that is wanted.
+    #[error("{path}: {rule}", path = if path.is_root() { "the root" } else { path.as_str() })]
+    NotAPath {
+        /// The path.
+        path: BookPath,
+        /// What is wanted.
+        rule: &'static str,
+    },
     /// Two histories without a common commit.
     #[error(
         "commits {ours} and {theirs} have no history in common, so there is nothing to merge by"
@@ -275,8 +291,10 @@ impl RepoError {
             | Self::Exists { .. }
             | Self::NotAsExpected { .. }
             | Self::Unrelated { .. }
+            | Self::NoUpstream { .. }
             | Self::PreconditionRequired { .. } => ErrorKind::Conflict,
             Self::WrongRef { .. }
+            | Self::NotAPath { .. }
             | Self::Ambiguous { .. }
             | Self::NotAFolder { .. }
             | Self::IsAFolder { .. }

@@ -28,6 +28,7 @@ mod replay;
 mod resolve;
 mod schema;
 mod search;
+mod standing;
 mod sync;
 mod version;
 mod walk;
@@ -53,6 +54,7 @@ pub use resolve::{FoundObject, Resolved};
 pub use search::{
     LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Skipped, TEXT_BYTES,
 };
+pub use standing::Standing;
 pub use sync::{PathConflicts, RefFilter, SyncItem, SyncReport, SyncRequest, SyncStatus};
 pub use version::VersionRequest;
 pub use walk::{FILES_AT_ONCE, Leaf, Listing, PathFault, one_line};

@@ -138,13 +138,16 @@ impl Bases<'_> {
         Ok(parents)
     }
 
-    /// Whether `old` is in the history of `new`, or is it.
-    pub(crate) async fn is_ancestor(
+    /// How many commits each of two histories has that the other has not.
+    pub(crate) async fn apart(
         &self,
-        old: CommitId,
-        new: CommitId,
-    ) -> Result<bool, RepoError> {
-        Ok(*self.common(old, new, Some(old)).await? == [old])
+        ours: CommitId,
+        theirs: CommitId,
+    ) -> Result<(u64, u64), RepoError> {
+        let parents = self.history(vec![ours, theirs]).await?;
+        let (ours, theirs) = (ancestors(&parents, [ours]), ancestors(&parents, [theirs]));
+        let only = |a: &BTreeSet<CommitId>, b: &BTreeSet<_>| a.difference(b).count() as u64;
+        Ok((only(&ours, &theirs), only(&theirs, &ours)))
     }
 
     /// The tree that two commits with these best common ancestors came of, and a repository that

@@ -1,0 +1,65 @@
+//! What readers of a live branch see.
+
+use super::{book, cat, lesson, put};
+
+#[test]
+fn a_live_branch_shows_its_own_on_top_of_upstreams_newest() {
+    let user = book(3, "live");
+    put(&user, "guide@users/0", "part0/lesson0.md", &lesson(&[(15, "mine")]));
+    put(&user, "guide@users/1", "part0/lesson0.md", &lesson(&[(2, "mine")]));
+    let before = user.named();
+    put(&user, "guide", "part0/lesson0.md", &lesson(&[(2, "fixed")]));
+    put(&user, "guide", "part0/new.md", "new\n");
+    let grown = user.named().len() - before.len();
+    assert_eq!(grown, 2, "publishing wrote two entries, both of main");
+
+    let both = lesson(&[(2, "fixed"), (15, "mine")]);
+    assert_eq!(cat(&user, "guide@users/0", "part0/lesson0.md"), both);
+    assert_eq!(cat(&user, "guide@users/0", "part0/new.md"), "new\n");
+    // In a conflict the branch's own is shown, and marked.
+    assert_eq!(cat(&user, "guide@users/1", "part0/lesson0.md"), lesson(&[(2, "mine")]));
+    assert_eq!(cat(&user, "guide@users/1", "part0/new.md"), "new\n");
+    assert_eq!(cat(&user, "guide@users/2", "part0/lesson0.md"), lesson(&[(2, "fixed")]));
+    user.ok(["checkout", "guide@users/0", "out"]);
+    assert_eq!(std::fs::read_to_string(user.path("out/part0/lesson0.md")).unwrap(), both);
+
+    let listed = user.json(["ls", "-r", "guide@users/0"]);
+    let source = |path: &str| {
+        let items = listed.as_array().unwrap();
+        items.iter().find(|item| item["path"] == path).unwrap()["source"].clone()
+    };
+    assert_eq!(source("part0/lesson0.md"), "merged");
+    assert_eq!(source("part0/new.md"), "upstream");
+    let listed = user.json(["ls", "guide@users/1", "part0/lesson0.md"]);
+    assert_eq!(listed[0]["source"], "conflict");
+
+    // Reading wrote nothing, and a sync makes the same tree a commit.
+    assert_eq!(user.named().len(), before.len() + grown);
+    let seen = user.json(["show", "guide@users/0"])["tree"].clone();
+    user.ok(["sync", "guide@users/0"]);
+    assert_eq!(user.json(["show", "guide@users/0"])["tree"], seen);
+    assert_eq!(user.json(["show", "guide@users/0"])["source"], "own");
+}
+
+#[test]
+fn following_may_change_later() {
+    let user = book(1, "pinned");
+    put(&user, "guide@users/0", "part1/lesson1.md", &lesson(&[(1, "mine")]));
+    put(&user, "guide", "part0/lesson0.md", &lesson(&[(2, "fixed")]));
+    assert_eq!(cat(&user, "guide@users/0", "part0/lesson0.md"), lesson(&[]));
+    user.ok(["branch", "follow", "guide@users/0", "live"]);
+    assert_eq!(cat(&user, "guide@users/0", "part0/lesson0.md"), lesson(&[(2, "fixed")]));
+    user.ok(["branch", "follow", "guide@users/0", "pinned"]);
+    assert_eq!(cat(&user, "guide@users/0", "part0/lesson0.md"), lesson(&[]));
+}
+
+#[test]
+fn a_deleted_branch_comes_back_as_it_was() {
+    let user = book(1, "live");
+    put(&user, "guide@users/0", "part1/lesson1.md", &lesson(&[(1, "mine")]));
+    user.ok(["branch", "delete", "guide@users/0"]);
+    user.ok(["branch", "restore", "guide@users/0"]);
+    put(&user, "guide", "part0/lesson0.md", &lesson(&[(2, "fixed")]));
+    assert_eq!(cat(&user, "guide@users/0", "part1/lesson1.md"), lesson(&[(1, "mine")]));
+    assert_eq!(cat(&user, "guide@users/0", "part0/lesson0.md"), lesson(&[(2, "fixed")]));
+}

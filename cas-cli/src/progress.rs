@@ -35,6 +35,7 @@ impl Progress for Bars {
             Step::Verify => "checking the store",
             Step::Compare => "comparing",
             Step::Write => "writing",
+            Step::Branch => "making branches",
         };
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {

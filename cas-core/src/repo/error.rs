@@ -66,6 +66,12 @@ pub enum RepoError {
         /// What is wanted.
         rule: &'static str,
     },
+    /// A branch cannot follow what it is to follow.
+    #[error("{rule}")]
+    Upstream {
+        /// Why.
+        rule: String,
+    },
     /// Another writer moved the ref meanwhile.
     #[error("{book}@{name} moved meanwhile: it is now at {}", shown(current.as_ref()))]
     RefMoved {
@@ -266,6 +272,7 @@ impl RepoError {
             | Self::NotAsExpected { .. }
             | Self::PreconditionRequired { .. } => ErrorKind::Conflict,
             Self::WrongRef { .. }
+            | Self::Upstream { .. }
             | Self::Ambiguous { .. }
             | Self::NotAFolder { .. }
             | Self::IsAFolder { .. }

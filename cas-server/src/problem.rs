@@ -296,6 +296,7 @@ impl From<&RepoError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key_used", said)
             }
             RepoError::WrongRef { .. } => conflict("wrong_ref"),
+            RepoError::Upstream { .. } => conflict("bad_upstream"),
             RepoError::NotAFolder { .. } => conflict("not_a_folder"),
             RepoError::IsAFolder { .. } | RepoError::RemoveFolder { .. } => conflict("is_a_folder"),
             RepoError::MoveIntoItself { .. } => conflict("move_into_itself"),

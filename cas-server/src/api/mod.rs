@@ -17,6 +17,7 @@ mod raw;
 mod refs;
 mod search;
 mod upload;
+mod upstream;
 mod validate;
 mod view;
 
@@ -74,6 +75,7 @@ fn routes() -> OpenApiRouter<App> {
         refs::router(),
         search::router(),
         upload::router(),
+        upstream::router(),
         validate::router(),
     ];
     let base = OpenApiRouter::with_openapi(Base::openapi());

@@ -167,6 +167,11 @@ fn table(ids: &Ids) -> Vec<Case> {
         case("PUT /v1/books/{book}/refs/{ref}", WriteRef, main).with(json!({ "to": "main" })),
         case("DELETE /v1/books/{book}/refs/{ref}", AdminTag, format!("{book}/refs/tags%2Fv1")),
         case("POST /v1/books/{book}/refs/{ref}/restore", WriteRef, format!("{main}/restore")),
+        case("PUT /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream"))
+            .with(json!({ "follow": "pinned" })),
+        case("PUT /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream"))
+            .with(json!({ "ref": "main", "follow": "pinned" })),
+        case("DELETE /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream")),
         case("GET /v1/books/{book}/refs/{ref}/validate", ReadRef, format!("{main}/validate")),
         case("GET /v1/books/{book}/refs/{ref}/log", ReadRef, format!("{main}/log")),
         case("GET /v1/books/{book}/refs/{ref}/history", ReadRef, format!("{main}/history")),

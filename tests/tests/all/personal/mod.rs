@@ -4,6 +4,7 @@ mod command;
 mod costs;
 mod following;
 mod forking;
+mod http;
 mod making;
 mod opening;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use cas_core::access::Tokens;
 use cas_core::env::{Env, Timestamp};
 use cas_core::folder::Progress;
-use cas_core::name::{Actor, RequestId};
-use cas_core::repo::Repository;
+use cas_core::name::{Actor, RequestId, Revision};
+use cas_core::repo::{Reading, Repository, Source};
 use cas_core::store::{
     self, Bucket, Cache, Location, MemoryCache, Store, Variables, Writers, connect, connect_server,
 };
@@ -87,6 +87,18 @@ impl Context {
         if let Some(bucket) = &self.bucket {
             bucket.finish().await;
         }
+    }
+
+    /// Opens a version for reading, and says so where it is another than the one that was named.
+    pub(crate) async fn reading(&self, revision: &Revision) -> Result<Reading, CommandError> {
+        let reading = self.repo.open(revision).await?;
+        if let (Source::Upstream, Some(name), Some(upstream)) =
+            (reading.source, &reading.name, &reading.upstream)
+        {
+            let (book, upstream) = (&reading.book, &upstream.name);
+            self.output.remark(&format!("there is no {book}@{name} yet: this is {upstream}"));
+        }
+        Ok(reading)
     }
 
     /// A request id that nobody used before.

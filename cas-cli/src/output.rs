@@ -76,6 +76,14 @@ impl Output {
         }
     }
 
+    /// Says of an answer what people would not expect, on standard error, unless silence was asked
+    /// for: also beside an answer in JSON.
+    pub(crate) fn remark(self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "note: {text}");
+        }
+    }
+
     /// Tells on a terminal what is being done, in one line that the next replaces; an empty text
     /// removes it.
     pub(crate) fn note(self, text: &str) {

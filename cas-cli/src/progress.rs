@@ -36,6 +36,7 @@ impl Progress for Bars {
             Step::Compare => "comparing",
             Step::Write => "writing",
             Step::Merge => "merging",
+            Step::Branch => "making branches",
         };
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {

@@ -302,6 +302,7 @@ impl From<&RepoError> for Problem {
             }
             RepoError::WrongRef { .. } => conflict("wrong_ref"),
             RepoError::Unrelated { .. } => conflict("unrelated"),
+            RepoError::Upstream { .. } => conflict("bad_upstream"),
             RepoError::NotAFolder { .. } => conflict("not_a_folder"),
             RepoError::IsAFolder { .. } | RepoError::RemoveFolder { .. } => conflict("is_a_folder"),
             RepoError::MoveIntoItself { .. } => conflict("move_into_itself"),

@@ -247,7 +247,7 @@ impl Place {
 
     async fn checkout(&self) -> Result<(), Failure> {
         let repo = self.open().await?;
-        let version = repo.resolve(&Revision::head(book()?, RefName::main())).await?;
+        let version = repo.open(&Revision::head(book()?, RefName::main())).await?;
         let options = CheckoutOptions::default();
         repo.checkout(&version, &self.out, &options, Arc::new(NoProgress)).await?;
         Ok(())

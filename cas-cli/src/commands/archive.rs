@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use cas_core::name::Revision;
-use cas_core::repo::{ArchiveFormat, ArchiveRequest, Globs, Pieces};
+use cas_core::repo::{ArchiveFormat, ArchiveRequest, Globs, Pieces, Source};
 use clap::Args;
 use futures::StreamExt;
 use serde::Serialize;
@@ -47,6 +47,7 @@ pub(crate) struct Archive {
 struct View {
     book: String,
     commit: String,
+    source: Source,
     tree: String,
     format: String,
     file: String,
@@ -69,11 +70,11 @@ impl Archive {
             ));
         }
         let globs = Globs::parse(self.glob.iter().cloned())?;
-        let version = context.repo.resolve(&self.revision).await?;
+        let version = context.reading(&self.revision).await?;
         let format = self.format();
-        let tree = version.commit.tree;
+        let tree = version.tree;
         let request = ArchiveRequest { tree, format, path: self.path.0.clone(), globs };
-        let archive = context.repo.archive(&request).await?;
+        let archive = version.repo.archive(&request).await?;
         let files = archive.files();
         if to_stdout {
             copy(archive.stream(), &mut io::stdout(), "standard output").await?;
@@ -83,6 +84,7 @@ impl Archive {
         let view = View {
             book: version.book.to_string(),
             commit: version.id.to_string(),
+            source: version.source,
             tree: tree.to_string(),
             format: format.to_string(),
             file: self.output.display().to_string(),

@@ -25,8 +25,8 @@ pub(crate) struct Cat {
 
 impl Cat {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let version = context.repo.resolve(&self.revision).await?;
-        let content = context.repo.read_file(version.commit.tree, &self.path).await?;
+        let version = context.reading(&self.revision).await?;
+        let content = version.repo.read_file(version.tree, &self.path).await?;
         context.output.write(|mut out| content.copy_to(&mut out).map(|_| ()))
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use cas_core::folder::{CheckoutOptions, CheckoutReport};
 use cas_core::name::Revision;
+use cas_core::repo::Source;
 use clap::Args;
 use serde::Serialize;
 
@@ -55,6 +56,7 @@ struct View {
     book: String,
     r#ref: Option<String>,
     commit: String,
+    source: Source,
     tree: String,
     dry_run: bool,
     written: usize,
@@ -69,7 +71,7 @@ struct View {
 
 impl Checkout {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let version = context.repo.resolve(&self.revision).await?;
+        let version = context.reading(&self.revision).await?;
         let options = CheckoutOptions {
             path: self.path.0.clone(),
             force: self.force,
@@ -78,7 +80,7 @@ impl Checkout {
             store_folder: context.location.as_folder().map(Into::into),
         };
         let report =
-            context.repo.checkout(&version, &self.dir, &options, context.progress.clone()).await;
+            version.repo.checkout(&version, &self.dir, &options, context.progress.clone()).await;
         context.progress.end();
         let report = report?;
         let list = self.list || self.dry_run;
@@ -86,6 +88,7 @@ impl Checkout {
             book: version.book.to_string(),
             r#ref: version.name.as_ref().map(ToString::to_string),
             commit: report.commit.to_string(),
+            source: version.source,
             tree: report.tree.to_string(),
             dry_run: self.dry_run,
             written: report.written.len(),

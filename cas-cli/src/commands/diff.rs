@@ -71,13 +71,13 @@ struct SideView {
 
 impl Diff {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let old = context.repo.resolve(&self.old).await?;
-        let new = context.repo.resolve(&self.new).await?;
-        let changes = context.repo.diff(old.commit.tree, new.commit.tree, &self.path.0).await?;
+        let old = context.reading(&self.old).await?;
+        let new = context.reading(&self.new).await?;
+        let changes = new.repo.diff(old.tree, new.tree, &self.path.0).await?;
         let mut files = Vec::with_capacity(changes.len());
         for change in &changes {
             let wanted = self.form.stat || self.form.patch;
-            files.push(if wanted { Some(patch::compare(context, change).await?) } else { None });
+            files.push(if wanted { Some(patch::compare(&new.repo, change).await?) } else { None });
         }
         let views: Vec<_> = changes
             .iter()

@@ -43,8 +43,9 @@ struct View {
 impl Find {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let globs = Globs::parse([self.pattern])?;
-        let tree = context.repo.resolve(&self.revision).await?.commit.tree;
-        let found = context.repo.find_files(tree, &self.path.0, &globs, None, usize::MAX).await?;
+        let version = context.reading(&self.revision).await?;
+        let (repo, tree) = (&version.repo, version.tree);
+        let found = repo.find_files(tree, &self.path.0, &globs, None, usize::MAX).await?;
         let view = |file: &Leaf| View {
             path: file.path.to_string(),
             kind: file.kind,

@@ -1,7 +1,9 @@
 //! `cas grep`
 
 use cas_core::name::Revision;
-use cas_core::repo::{Globs, LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest};
+use cas_core::repo::{
+    Globs, LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Source,
+};
 use clap::Args;
 use serde::Serialize;
 
@@ -46,6 +48,7 @@ pub(crate) struct Grep {
 #[derive(Debug, Serialize)]
 struct View {
     commit: String,
+    source: Source,
     tree: String,
     lines: Vec<LineView>,
     truncated: bool,
@@ -70,8 +73,8 @@ impl Grep {
         let options = PatternOptions { ignore_case: self.ignore_case, literal: self.fixed_strings };
         let pattern = LinePattern::parse(&self.pattern, options)?;
         let globs = Globs::parse(self.glob)?;
-        let version = context.repo.resolve(&self.revision).await?;
-        let tree = version.commit.tree;
+        let version = context.reading(&self.revision).await?;
+        let tree = version.tree;
         let request = SearchRequest {
             tree,
             path: self.path.0,
@@ -81,9 +84,10 @@ impl Grep {
             bytes: u64::MAX,
         };
         let SearchReport { lines, truncated, files, bytes, skipped } =
-            context.repo.search(&request).await?;
+            version.repo.search(&request).await?;
         let view = View {
             commit: version.id.to_string(),
+            source: version.source,
             tree: tree.to_string(),
             lines: lines.iter().map(LineView::new).collect(),
             truncated,

@@ -56,6 +56,7 @@ struct View {
     commit: Option<String>,
     tree: String,
     mode: ImportMode,
+    forked: bool,
     dry_run: bool,
     files: Files,
     bytes: Bytes,
@@ -108,6 +109,7 @@ impl Import {
             commit: report.commit.map(|id| id.to_string()),
             tree: report.tree.to_string(),
             mode: report.mode,
+            forked: report.forked,
             dry_run,
             files: Files {
                 total: report.totals.files,

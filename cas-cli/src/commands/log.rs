@@ -31,7 +31,7 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let version = context.repo.resolve(&self.revision).await?;
+        let version = context.reading(&self.revision).await?;
         let items = context
             .repo
             .history(version.id, &self.path.0, self.number.unwrap_or(usize::MAX))

@@ -44,8 +44,8 @@ struct View {
 
 impl Ls {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let version = context.repo.resolve(&self.revision).await?;
-        let items = context.repo.list(version.commit.tree, &self.path.0, self.recursive).await?;
+        let version = context.reading(&self.revision).await?;
+        let items = version.repo.list(version.tree, &self.path.0, self.recursive).await?;
         let view = |item: &ListItem| View {
             path: item.path.to_string(),
             kind: item.kind,

@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use cas_core::limits;
 use cas_core::object::EntryKind;
-use cas_core::repo::{Change, Side};
+use cas_core::repo::{Change, Repository, Side};
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
-use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::count;
 
@@ -31,9 +30,9 @@ pub(super) struct Lines {
 }
 
 /// Compares the two sides of a change.
-pub(super) async fn compare(context: &Context, change: &Change) -> Result<FileDiff, CommandError> {
-    let old = read(context, change.old).await?;
-    let new = read(context, change.new).await?;
+pub(super) async fn compare(repo: &Repository, change: &Change) -> Result<FileDiff, CommandError> {
+    let old = read(repo, change.old).await?;
+    let new = read(repo, change.new).await?;
     let (old, new) = (old.as_deref(), new.as_deref());
     let mut patch = Vec::new();
     let is_link = |side: &Option<Side>| side.is_some_and(|side| side.kind == EntryKind::Symlink);
@@ -56,14 +55,14 @@ pub(super) async fn compare(context: &Context, change: &Change) -> Result<FileDi
 }
 
 /// The text of one side: nothing if there is no file; `None` if it is not text.
-async fn read(context: &Context, side: Option<Side>) -> Result<Option<Bytes>, CommandError> {
+async fn read(repo: &Repository, side: Option<Side>) -> Result<Option<Bytes>, CommandError> {
     let Some(side) = side else {
         return Ok(Some(Bytes::new()));
     };
     if side.size > limits::WHOLE_BYTES {
         return Ok(None);
     }
-    let bytes = context.repo.store().get_blob(&side.id).await?;
+    let bytes = repo.store().get_blob(&side.id).await?;
     let text = !bytes.contains(&0);
     Ok(text.then_some(bytes))
 }

@@ -62,7 +62,7 @@ impl Show {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let found = match &self.what {
             What::Revision(revision) => {
-                let version = context.repo.resolve(revision).await?;
+                let version = context.reading(revision).await?;
                 FoundObject { kind: Kind::Commit, id: version.id.0 }
             }
             What::Id(prefix) => context.repo.find_object(prefix).await?,

@@ -65,8 +65,8 @@ impl Validate {
         context: &Context,
         revision: &Revision,
     ) -> Result<Vec<Violation>, CommandError> {
-        let version = context.repo.resolve(revision).await?;
-        Ok(context.repo.validate(version.commit.tree, self.preset).await?)
+        let version = context.reading(revision).await?;
+        Ok(version.repo.validate(version.tree, self.preset).await?)
     }
 
     fn answer(&self, output: Output, violations: &[Violation]) -> Result<(), CommandError> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use cas_core::name::{BookId, CommitId, RefName};
 use cas_core::object::{Commit, Metadata};
-use cas_core::refs::LogEntry;
+use cas_core::refs::{LogEntry, Upstream};
 use cas_core::repo::{EditOutcome, EditReport, EditResult, RefSummary};
 use serde::Serialize;
 
@@ -119,6 +119,8 @@ pub(super) struct RefView {
     seq: u64,
     actor: String,
     time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<Upstream>,
 }
 
 impl RefView {
@@ -131,6 +133,7 @@ impl RefView {
             seq: entry.seq,
             actor: entry.actor.to_string(),
             time: entry.time.to_string(),
+            upstream: entry.upstream(),
         }
     }
 }
@@ -146,6 +149,35 @@ pub(super) fn write_refs(out: &mut dyn Write, refs: &[RefSummary]) -> io::Result
     Ok(())
 }
 
+/// Writes refs in a table, with what each follows.
+pub(super) fn write_refs_long(out: &mut dyn Write, refs: &[RefSummary]) -> io::Result<()> {
+    let width = refs.iter().map(|found| found.name.as_str().len()).max().unwrap_or_default();
+    for found in refs {
+        let entry = &found.head.entry;
+        let (name, commit, time) = (&found.name, found.commit.short(), short_time(entry.time));
+        let upstream = entry.upstream().map(|upstream| format!("  {}", said(&upstream)));
+        let upstream = upstream.unwrap_or_default();
+        writeln!(
+            out,
+            "{name:<width$}  {commit}  #{:<4} {time}  {}{upstream}",
+            entry.seq, entry.actor
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes what a branch follows from an entry on, if it follows anything.
+pub(super) fn write_upstream(out: &mut dyn Write, found: &LogEntry) -> io::Result<()> {
+    match found.entry.upstream() {
+        Some(upstream) => writeln!(out, "{}", said(&upstream)),
+        None => Ok(()),
+    }
+}
+
+fn said(Upstream { name, follow, base }: &Upstream) -> String {
+    format!("follows {name} ({}) since {}", follow.as_str(), base.short())
+}
+
 /// What edits did.
 #[derive(Debug, Serialize)]
 pub(super) struct EditView {
@@ -154,6 +186,7 @@ pub(super) struct EditView {
     commit: String,
     tree: String,
     changed: bool,
+    forked: bool,
     results: Vec<ResultView>,
 }
 
@@ -183,6 +216,7 @@ impl EditView {
             commit: report.commit.to_string(),
             tree: report.tree.to_string(),
             changed: report.changed,
+            forked: report.forked,
             results: report.results.iter().map(result).collect(),
         }
     }
@@ -217,6 +251,9 @@ pub(super) fn write_edits(
         }
     }
     let (book, branch, commit) = (&target.book, &target.branch, report.commit.short());
+    if report.forked {
+        writeln!(out, "{book}@{branch} was made by this: it follows its upstream")?;
+    }
     if report.changed {
         writeln!(out, "{book}@{branch} is now at {commit}")
     } else {

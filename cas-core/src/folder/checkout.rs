@@ -19,7 +19,7 @@ use super::write::{GROUP, State, Writer, groups};
 use super::{FolderError, STATE_FOLDER};
 use crate::name::{BlobId, BookPath, CommitId, Hash, TreeId};
 use crate::object::EntryKind;
-use crate::repo::{Leaf, RepoError, Repository, Resolved, for_each};
+use crate::repo::{Leaf, Reading, RepoError, Repository, for_each};
 use crate::store::{Prefetch, Want};
 
 /// How a checkout is done.
@@ -71,12 +71,12 @@ impl Repository {
     /// Makes the folder at `path` equal a version, or a subtree of it.
     pub async fn checkout(
         &self,
-        version: &Resolved,
+        version: &Reading,
         path: &Path,
         options: &CheckoutOptions,
         progress: Arc<dyn Progress>,
     ) -> Result<CheckoutReport, FolderError> {
-        let tree = self.folder(version.commit.tree, &options.path).await?;
+        let tree = self.folder(version.tree, &options.path).await?;
         let root = open(path, options)?;
         let seen = root.as_ref().map_or_else(State::no_stamp, State::stamp);
         let index = root.as_ref().and_then(State::index).unwrap_or_default();

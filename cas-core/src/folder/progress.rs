@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 /// Hears how far long work is. Called from several threads at once.
 pub trait Progress: Debug + Send + Sync {
-    /// A step begins that will handle `total` files.
+    /// A step begins that will handle `total` files, or branches.
     fn begin(&self, step: Step, total: u64);
 
     /// So many more files of the step are done.
@@ -14,7 +14,7 @@ pub trait Progress: Debug + Send + Sync {
     fn end(&self);
 }
 
-/// One step of an import or checkout.
+/// One step of an import or checkout, or of making branches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Reading files.
@@ -29,6 +29,8 @@ pub enum Step {
     Write,
     /// Bringing branches up to their upstream: what is counted are branches.
     Merge,
+    /// Making branches.
+    Branch,
 }
 
 /// Tells nobody.

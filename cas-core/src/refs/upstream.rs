@@ -32,6 +32,7 @@ pub enum Follow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upstream {
     /// The ref, of the same book.
+    #[serde(rename = "ref")]
     pub name: RefName,
     /// How.
     pub follow: Follow,
@@ -49,7 +50,8 @@ impl Follow {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads `live` or `pinned`.
+    pub fn parse(text: &str) -> Option<Self> {
         [Self::Live, Self::Pinned].into_iter().find(|follow| follow.as_str() == text)
     }
 }

@@ -169,15 +169,25 @@ impl Repository {
         RefRequest { book, name, message: message.to_owned(), request_id: self.env.request_id() }
     }
 
-    /// Creates a branch or tag that points at `commit`. Copies nothing: one log entry.
+    /// Creates a branch that follows nothing, or a tag, that points at `commit`. Copies nothing: one
+    /// log entry.
     pub async fn create_ref(
         &self,
         request: &RefRequest,
         commit: CommitId,
     ) -> Result<LogEntry, RepoError> {
-        let create = Operation::create();
         self.check_target(&request.book, &request.name, commit).await?;
-        match self.move_ref(request, Expectation::Absent, Some(commit), create).await {
+        self.create_with(request, commit, Metadata::new()).await
+    }
+
+    pub(super) async fn create_with(
+        &self,
+        request: &RefRequest,
+        commit: CommitId,
+        metadata: Metadata,
+    ) -> Result<LogEntry, RepoError> {
+        let (expect, create) = (Expectation::Absent, Operation::create());
+        match self.move_ref_with(request, expect, Some(commit), create, metadata).await {
             Err(RepoError::RefMoved { book, name, current: Some(commit) }) => {
                 Err(RepoError::RefExists { book, name, commit })
             }
@@ -243,7 +253,7 @@ impl Repository {
     }
 
     /// Points a branch that is there and as expected at `commit`: one more log entry, unless it
-    /// points there already.
+    /// points there already. What it follows stays, as far as the two share some history.
     pub async fn reset_branch(
         &self,
         request: &RefRequest,
@@ -270,7 +280,8 @@ impl Repository {
             return Ok(head);
         }
         self.check_target(book, name, commit).await?;
-        self.move_ref(request, expect, Some(commit), reset).await
+        let metadata = self.upstream_after_reset(&head, commit).await?;
+        self.move_ref_with(request, expect, Some(commit), reset, metadata).await
     }
 
     /// The log of a ref, newest first, at most `limit` entries.
@@ -298,6 +309,17 @@ impl Repository {
         target: Option<CommitId>,
         operation: Operation,
     ) -> Result<LogEntry, RepoError> {
+        self.move_ref_with(request, expect, target, operation, Metadata::new()).await
+    }
+
+    pub(super) async fn move_ref_with(
+        &self,
+        request: &RefRequest,
+        expect: Expectation,
+        target: Option<CommitId>,
+        operation: Operation,
+        metadata: Metadata,
+    ) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, message, request_id } = request;
         let update = RefUpdate {
             book: book.clone(),
@@ -308,7 +330,7 @@ impl Repository {
             operation: operation.clone(),
             message: crate::refs::subject_of(message),
             request_id: request_id.clone(),
-            metadata: Metadata::new(),
+            metadata,
         };
         match self.store.refs().update(&update).await? {
             // By this request or by an earlier try of it, if it was one for the same thing.
@@ -326,7 +348,7 @@ impl Repository {
     }
 
     /// The entry that an earlier try of `request` made; an error if it was for something else.
-    async fn earlier(
+    pub(super) async fn earlier(
         &self,
         request: &RefRequest,
         head: &LogEntry,

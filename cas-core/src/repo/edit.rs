@@ -12,7 +12,7 @@ use super::replay::Replay;
 use super::{Content, RepoError, Repository, VersionRequest};
 use crate::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, RequestId, TreeId};
 use crate::object::{Entry, EntryKind, check_symlink};
-use crate::refs::LogEntry;
+use crate::refs::{LogEntry, RefEntry};
 use crate::store::{Session, StoreError};
 
 /// One edit of one path.
@@ -99,6 +99,8 @@ pub struct EditReport {
     pub tree: TreeId,
     /// Whether a commit was made; it is not when nothing changed.
     pub changed: bool,
+    /// Whether the branch was made by this: it had not been there, and its upstream was edited.
+    pub forked: bool,
     /// What happened to each path, in the order of the edits.
     pub results: Vec<EditResult>,
 }
@@ -144,7 +146,21 @@ impl Repository {
         if editor.write(None).await? != commit.tree {
             return Err(other());
         }
-        Ok(EditReport { commit: id, tree: commit.tree, changed: true, results })
+        let forked = self.made_its_branch(entry).await?;
+        Ok(EditReport { commit: id, tree: commit.tree, changed: true, forked, results })
+    }
+
+    /// Whether an entry that edits made began a branch that follows another.
+    async fn made_its_branch(&self, entry: &LogEntry) -> Result<bool, RepoError> {
+        let RefEntry { book, name, seq, .. } = &entry.entry;
+        if entry.entry.upstream().is_none() {
+            return Ok(false);
+        }
+        let before = match seq {
+            1 => None,
+            seq => self.store.refs().entry(book, name, seq - 1).await?,
+        };
+        Ok(before.is_none_or(|before| before.entry.target.is_none()))
     }
 
     /// Applies `edits` to a tree, in order; nothing is written yet.

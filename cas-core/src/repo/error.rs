@@ -92,6 +92,12 @@ pub enum RepoError {
         /// The other.
         theirs: CommitId,
     },
+    /// A branch cannot follow what it is to follow.
+    #[error("{rule}")]
+    Upstream {
+        /// Why.
+        rule: String,
+    },
     /// Another writer moved the ref meanwhile.
     #[error("{book}@{name} moved meanwhile: it is now at {}", shown(current.as_ref()))]
     RefMoved {
@@ -295,6 +301,7 @@ impl RepoError {
             | Self::PreconditionRequired { .. } => ErrorKind::Conflict,
             Self::WrongRef { .. }
             | Self::NotAPath { .. }
+            | Self::Upstream { .. }
             | Self::Ambiguous { .. }
             | Self::NotAFolder { .. }
             | Self::IsAFolder { .. }

@@ -10,6 +10,10 @@
 //! Each is answered for itself: one whose preconditions do not hold is refused without disturbing
 //! the others. Nobody is answered before the branch has moved, because what an edit found may have
 //! been left by another one of the group.
+//!
+//! A personal branch that is not there is made by the first edit that changes something: the chain
+//! begins at its upstream's newest version, and the one entry that makes the branch says what it
+//! follows (`personal.rs`).
 
 use std::collections::BTreeMap;
 
@@ -17,6 +21,7 @@ use bytes::Bytes;
 
 use super::edit::put_contents;
 use super::editor::TreeEditor;
+use super::personal::StandIn;
 use super::replay::Replay;
 use super::{
     Edit, EditOutcome, EditReport, EditResult, PathEdit, RepoError, Repository, Unpublished,
@@ -26,7 +31,7 @@ use crate::error::ErrorKind;
 use crate::name::{Actor, BlobId, CommitId, Operation, TreeId};
 use crate::object::{Commit, Metadata};
 use crate::refs::{
-    Expectation, LogEntry, RefError, RefUpdate, Request, UpdateOutcome, group_metadata, subject_of,
+    Expectation, RefError, RefUpdate, Request, UpdateOutcome, Upstream, group_metadata, subject_of,
 };
 use crate::schema::BOOK_FILE_BYTES;
 use crate::store::Session;
@@ -60,6 +65,8 @@ struct Chain<'a> {
     contents: BTreeMap<BlobId, Bytes>,
     /// The requests that made a commit each.
     requests: Vec<Request>,
+    /// What the branch follows, if the chain begins it: it is not there yet.
+    forks: Option<Upstream>,
 }
 
 impl Repository {
@@ -79,17 +86,30 @@ impl Repository {
         let session = self.store.session().await?;
         let mut contents_put = vec![false; wishes.len()];
         for attempt in 0..ATTEMPTS {
-            let Some(head) = self.store.refs().head(book, branch).await? else {
-                return Err(self.no_ref(book, branch).await?);
-            };
-            let mut chain = match head.entry.target {
-                Some(commit) => Some(self.chain(commit).await?),
-                None => None,
+            let head = self.store.refs().head(book, branch).await?;
+            let target = head.as_ref().and_then(|head| head.entry.target);
+            let mut chain = match (target, &head) {
+                (Some(commit), _) => {
+                    let tree = self.store.get_commit(&commit).await?.tree;
+                    Some(self.chain(commit, tree, None).await?)
+                }
+                (None, head) => match (self.stand_in(book, branch).await?, head) {
+                    (Some(StandIn { upstream, commit }), _) => {
+                        Some(self.chain(upstream.base, commit.tree, Some(upstream)).await?)
+                    }
+                    (None, None) => return Err(self.no_ref(book, branch).await?),
+                    // What was done before it was deleted is still answered.
+                    (None, Some(_)) => None,
+                },
             };
             let mut answers = Vec::with_capacity(wishes.len());
             for (wish, put) in wishes.iter().zip(&mut contents_put) {
                 let request = &wish.request.request_id;
-                let answer = match (replay.find(&self.store, &head, request).await?, &mut chain) {
+                let earlier = match &head {
+                    Some(head) => replay.find(&self.store, head, request).await?,
+                    None => None,
+                };
+                let answer = match (earlier, &mut chain) {
                     // Done before, wherever the branch is by now, and be it deleted.
                     (Some(entry), _) => self.report_again(&entry, request, wish.edits).await,
                     (None, Some(chain)) => self.extend(&session, chain, wish, put).await,
@@ -105,7 +125,7 @@ impl Repository {
             let made = chain.filter(|chain| !chain.requests.is_empty());
             let done = match &made {
                 None => true,
-                Some(chain) => self.move_along(&session, wishes, &head, chain).await?,
+                Some(chain) => self.move_along(&session, wishes, target, chain).await?,
             };
             if done {
                 return Ok(answers);
@@ -116,11 +136,15 @@ impl Repository {
             .into())
     }
 
-    /// A chain that begins at `commit`.
-    async fn chain(&self, commit: CommitId) -> Result<Chain<'_>, RepoError> {
-        let tree = self.store.get_commit(&commit).await?.tree;
+    /// A chain that begins at `commit`, which has this tree.
+    async fn chain(
+        &self,
+        commit: CommitId,
+        tree: TreeId,
+        forks: Option<Upstream>,
+    ) -> Result<Chain<'_>, RepoError> {
         let editor = TreeEditor::new(&self.store, tree).await?;
-        Ok(Chain { editor, commit, tree, contents: BTreeMap::new(), requests: Vec::new() })
+        Ok(Chain { editor, commit, tree, contents: BTreeMap::new(), requests: Vec::new(), forks })
     }
 
     /// Applies one wish to the end of the chain, if it can be done.
@@ -141,7 +165,8 @@ impl Repository {
         }
         let tree = editor.write(Some(session)).await?;
         if tree == chain.tree {
-            return Ok(EditReport { commit: chain.commit, tree, changed: false, results });
+            let commit = chain.commit;
+            return Ok(EditReport { commit, tree, changed: false, forked: false, results });
         }
         let mut contents = chain.contents.clone();
         contents.extend(small_contents(wish.edits));
@@ -164,7 +189,7 @@ impl Repository {
             commit: Some(commit),
         });
         (chain.editor, chain.commit, chain.tree) = (editor, commit, tree);
-        Ok(EditReport { commit, tree, changed: true, results })
+        Ok(EditReport { commit, tree, changed: true, forked: chain.forks.is_some(), results })
     }
 
     /// Moves the branch to the end of the chain, if it still is where it was. Says whether it did.
@@ -172,27 +197,32 @@ impl Repository {
         &self,
         session: &Session,
         wishes: &[Wish<'_>],
-        head: &LogEntry,
+        target: Option<CommitId>,
         chain: &Chain<'_>,
     ) -> Result<bool, RepoError> {
         let Some(last) = chain.requests.last() else {
             return Ok(true);
         };
         session.publish().await?;
+        // The wish's own request, which knows whether it is fresh.
         let made_last = wishes.iter().rfind(|wish| wish.request.request_id == last.request_id);
-        let message = made_last.map(|wish| subject_of(&wish.request.message)).unwrap_or_default();
+        let Some(Wish { request, .. }) = made_last else {
+            return Err(RepoError::Internal("an edit is nobody's".to_owned()));
+        };
+        let mut metadata = group_metadata(&chain.requests)?;
+        if let Some(upstream) = &chain.forks {
+            upstream.write(&mut metadata)?;
+        }
         let update = RefUpdate {
-            book: head.entry.book.clone(),
-            name: head.entry.name.clone(),
-            expect: Expectation::from_target(head.entry.target),
+            book: request.book.clone(),
+            name: request.branch.clone(),
+            expect: Expectation::from_target(target),
             target: last.commit,
             actor: last.actor.clone(),
             operation: last.operation.clone(),
-            message,
-            // The wish's own, which knows whether it is fresh.
-            request_id: made_last
-                .map_or_else(|| last.request_id.clone(), |wish| wish.request.request_id.clone()),
-            metadata: group_metadata(&chain.requests)?,
+            message: subject_of(&request.message),
+            request_id: request.request_id.clone(),
+            metadata,
         };
         // An entry with another target is an earlier try's, found in the log the next time.
         Ok(match self.store.refs().update(&update).await? {

@@ -32,13 +32,24 @@ pub struct FoundObject {
 impl Repository {
     /// The commit that `revision` names.
     pub async fn resolve(&self, revision: &Revision) -> Result<Resolved, RepoError> {
-        let (name, mut id) = match &revision.base {
+        let (name, start) = match &revision.base {
             Base::Ref(name) => {
                 (Some(name.clone()), self.resolve_ref(&revision.book, name, revision.seq).await?)
             }
             Base::Commit(prefix) => (None, self.resolve_commit(&revision.book, prefix).await?),
         };
-        let mut commit = self.store.get_commit(&id).await?;
+        let commit = self.store.get_commit(&start).await?;
+        let (id, commit) = self.go_back(revision, start, commit).await?;
+        Ok(Resolved { book: revision.book.clone(), name, id, commit })
+    }
+
+    /// The commit that is as many before the one at `id` as `revision` says.
+    pub(super) async fn go_back(
+        &self,
+        revision: &Revision,
+        mut id: CommitId,
+        mut commit: Commit,
+    ) -> Result<(CommitId, Commit), RepoError> {
         for depth in 0..revision.back {
             let Some(parent) = commit.parents.first() else {
                 return Err(RepoError::TooFarBack { revision: revision.clone(), depth });
@@ -46,7 +57,7 @@ impl Repository {
             id = *parent;
             commit = self.store.get_commit(&id).await?;
         }
-        Ok(Resolved { book: revision.book.clone(), name, id, commit })
+        Ok((id, commit))
     }
 
     /// The id of the commit that `revision` names, without reading it where that can be spared: a
@@ -55,6 +66,9 @@ impl Repository {
         match &revision.base {
             Base::Ref(name) if revision.back == 0 => {
                 self.resolve_ref(&revision.book, name, revision.seq).await
+            }
+            Base::Commit(prefix) if revision.back == 0 => {
+                self.resolve_commit(&revision.book, prefix).await
             }
             _ => Ok(self.resolve(revision).await?.id),
         }
@@ -106,6 +120,19 @@ impl Repository {
     /// The error for a ref that is not there.
     pub async fn missing_ref(&self, book: &BookId, name: &RefName) -> RepoError {
         self.no_ref(book, name).await.unwrap_or_else(|error| error)
+    }
+
+    /// The error for a ref that is not there, or was deleted.
+    pub(super) async fn not_live(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        deleted: bool,
+    ) -> Result<RepoError, RepoError> {
+        if deleted {
+            return Ok(RepoError::Deleted { book: book.clone(), name: name.clone() });
+        }
+        self.no_ref(book, name).await
     }
 
     /// Whether the book or only the ref is missing.

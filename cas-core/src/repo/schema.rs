@@ -79,10 +79,20 @@ impl Repository {
         name: &RefName,
         commit: CommitId,
     ) -> Result<(), RepoError> {
+        self.checked_target(book, name, commit).await.map(|_| ())
+    }
+
+    /// As [`check_target`](Self::check_target); says the commit's tree if it has a `book.toml`.
+    pub(super) async fn checked_target(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        commit: CommitId,
+    ) -> Result<Option<TreeId>, RepoError> {
         let tree = self.store.get_commit(&commit).await?.tree;
         let root = self.store.get_tree(&tree).await?;
         if root.get(BOOK_FILE).is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let mut before = None;
         for name in [name, &RefName::main()] {
@@ -93,7 +103,8 @@ impl Repository {
             }
         }
         let before = self.tree_of(before).await;
-        self.check_schema(&Unpublished::root(tree, &root), tree, before).await.map(|_| ())
+        self.check_schema(&Unpublished::root(tree, &root), tree, before).await?;
+        Ok(Some(tree))
     }
 
     /// Every rule that the version `tree` breaks, sorted by path; with `preset`, as if its

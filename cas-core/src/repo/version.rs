@@ -3,7 +3,7 @@
 use super::{RepoError, Repository, Unpublished};
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId, TreeId};
 use crate::object::{Commit, Metadata, Tree};
-use crate::refs::{Expectation, LogEntry, RefUpdate, UpdateOutcome, subject_of};
+use crate::refs::{Expectation, LogEntry, RefUpdate, UpdateOutcome, Upstream, subject_of};
 use crate::schema::BOOK_FILE;
 use crate::store::Session;
 
@@ -25,8 +25,10 @@ pub struct VersionRequest {
 pub(crate) struct NewVersion<'a> {
     pub(crate) request: &'a VersionRequest,
     pub(crate) operation: Operation,
-    /// What the branch is believed to point at.
+    /// The version before: what the branch is believed to point at, unless it is forked.
     pub(crate) parent: Option<CommitId>,
+    /// What the branch follows, if it is not there yet and begins at its upstream.
+    pub(crate) forks: Option<Upstream>,
     pub(crate) tree: TreeId,
     /// Its root, which is at hand.
     pub(crate) root: &'a Tree,
@@ -52,7 +54,7 @@ impl Repository {
         session: &Session,
         new: NewVersion<'_>,
     ) -> Result<Made, RepoError> {
-        let NewVersion { request, operation, parent, tree, root } = new;
+        let NewVersion { request, operation, parent, forks, tree, root } = new;
         let commit = Commit {
             tree,
             parents: parent.into_iter().collect(),
@@ -69,16 +71,20 @@ impl Repository {
             let before = self.tree_of(parent).await;
             self.check_schema(&Unpublished::root(tree, root), tree, before).await?;
         }
+        let mut metadata = Metadata::new();
+        if let Some(upstream) = &forks {
+            upstream.write(&mut metadata)?;
+        }
         let update = RefUpdate {
             book: request.book.clone(),
             name: request.branch.clone(),
-            expect: Expectation::from_target(parent),
+            expect: Expectation::from_target(parent.filter(|_| forks.is_none())),
             target: Some(id),
             actor: self.actor.clone(),
             operation,
             message: subject_of(&request.message),
             request_id: request.request_id.clone(),
-            metadata: Metadata::new(),
+            metadata,
         };
         Ok(match self.store.refs().update(&update).await? {
             UpdateOutcome::Moved(entry) if entry.entry.target == Some(id) => Made::Done(id),

@@ -11,13 +11,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use cas_core::name::{BookId, RefName, TreeId};
-use cas_core::repo::{ArchiveFormat, ArchiveRequest, Pieces};
+use cas_core::repo::{ArchiveFormat, ArchiveRequest, Pieces, Repository};
 use futures::{StreamExt, stream};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::choice::{Choice, ChoiceQuery, tree_of, version_at};
-use super::content::{Caching, Etag, Head, Wanted, name_commit, wanted};
+use super::content::{Caching, Etag, Head, Wanted, name_version, wanted};
 use super::extract::Path;
 use crate::app::App;
 use crate::caller::Caller;
@@ -69,7 +69,7 @@ async fn get_tree_archive(
         caching: Caching::by_id(caller.is_public()),
         name: tree.short(),
     };
-    answer.give(&app, &caller, &method, &headers).await
+    answer.give(&app.repo(&caller), &method, &headers).await
 }
 
 /// Whether a tree can be had as an archive, and of a tar the length
@@ -127,14 +127,14 @@ async fn get_ref_archive(
 ) -> Result<Response, Problem> {
     let format = format_of(&archive)?;
     let file = book.to_string();
-    let (commit, tree) = version_at(&app, &caller, book, name, &choice.path).await?;
+    let version = version_at(&app, &caller, book, name, &choice.path).await?;
     let answer = Answer {
-        request: choice.archive(tree, format),
+        request: choice.archive(version.tree, format),
         caching: Caching::Revalidate,
-        name: format!("{file}-{}", commit.short()),
+        name: format!("{file}-{}", version.id.short()),
     };
-    let mut response = answer.give(&app, &caller, &method, &headers).await?;
-    name_commit(&mut response, &commit);
+    let mut response = answer.give(&version.repo, &method, &headers).await?;
+    name_version(&mut response, &version);
     Ok(response)
 }
 
@@ -182,8 +182,7 @@ struct Answer {
 impl Answer {
     async fn give(
         self,
-        app: &App,
-        caller: &Caller,
+        repo: &Repository,
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<Response, Problem> {
@@ -196,7 +195,7 @@ impl Answer {
         if let Some(response) = head.not_modified(headers) {
             return Ok(response);
         }
-        let archive = app.repo(caller).archive(&self.request).await?;
+        let archive = repo.archive(&self.request).await?;
         let is_head = method == Method::HEAD;
         let mut response = match archive.length() {
             Some(length) if is_head => head.whole(length, Body::empty()),

@@ -2,9 +2,9 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use cas_core::name::{BookId, BookPath, CommitId, RefName, Revision, TreeId};
+use cas_core::name::{BookId, BookPath, RefName, Revision, TreeId};
 use cas_core::object::Kind;
-use cas_core::repo::Globs;
+use cas_core::repo::{Globs, Reading};
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
@@ -60,15 +60,17 @@ pub(crate) async fn tree_of(app: &App, caller: &Caller, id: &str) -> Result<Tree
     }
 }
 
-/// The version that a ref points at, of which the caller may read everything at `path` and below.
+/// What a reader of a ref sees, of which the caller may read everything at `path` and below.
+///
+/// It is enough to be allowed to read the branch that is named: what stands in for one that is not
+/// there is said by the book itself.
 pub(crate) async fn version_at(
     app: &App,
     caller: &Caller,
     book: BookId,
     name: RefName,
     path: &BookPath,
-) -> Result<(CommitId, TreeId), Problem> {
+) -> Result<Reading, Problem> {
     caller.may_below(Verb::Read, &book, &name, path)?;
-    let found = app.repo(caller).resolve(&Revision::head(book, name)).await?;
-    Ok((found.id, found.commit.tree))
+    Ok(app.repo(caller).open(&Revision::head(book, name)).await?)
 }

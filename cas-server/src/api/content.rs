@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use cas_core::limits;
 use cas_core::name::{BlobId, CommitId, Hash};
+use cas_core::repo::{Reading, Source};
 use cas_core::store::{Spooled, Store};
 use futures::StreamExt;
 use http_range_header::parse_range_header;
@@ -20,6 +21,9 @@ use crate::problem::{Problem, chain};
 
 /// The header with the commit that an answer was read from or made.
 static COMMIT: HeaderName = HeaderName::from_static("cas-commit");
+
+/// The header that says where what was read comes from: `own`, `upstream`, `merged` or `conflict`.
+static SOURCE: HeaderName = HeaderName::from_static("cas-source");
 
 /// Most ranges that one request may ask for.
 const RANGES: usize = 64;
@@ -97,6 +101,17 @@ pub(crate) fn name_commit(response: &mut Response, commit: &CommitId) {
     if let Ok(value) = HeaderValue::from_str(&commit.to_string()) {
         response.headers_mut().insert(&COMMIT, value);
     }
+}
+
+/// Names the version that an answer was read from, and where it comes from.
+pub(crate) fn name_version(response: &mut Response, version: &Reading) {
+    name_commit(response, &version.id);
+    name_source(response, version.source);
+}
+
+/// Says where what was read comes from.
+pub(crate) fn name_source(response: &mut Response, source: Source) {
+    response.headers_mut().insert(&SOURCE, HeaderValue::from_static(source.as_str()));
 }
 
 /// What is answered about bytes besides them.

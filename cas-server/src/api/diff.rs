@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use cas_core::name::{BookId, BookPath, Hash, Revision, TreeId};
-use cas_core::repo::{Change, ChangeStatus, Side};
+use cas_core::repo::{Change, ChangeStatus, Reading, Repository, Side, Source};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -71,6 +71,10 @@ struct VersionView {
     commit: Option<String>,
     /// The tree's id.
     tree: String,
+    /// Where it comes from: `own`, or `upstream` where the branch is not there yet; absent where a
+    /// tree was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
 }
 
 /// How many paths differ, and how.
@@ -146,7 +150,7 @@ async fn diff_revisions(
     let path = path_of(&below.path)?;
     let from = version(&app, &caller, &book, &from, &path).await?;
     let to = version(&app, &caller, &book, &to, &path).await?;
-    Comparison { from, to, path, page }.give(&app, &caller, &headers, Caching::Revalidate).await
+    Comparison { from, to, path, page }.give(&app, &headers, Caching::Revalidate).await
 }
 
 /// How two trees differ
@@ -172,18 +176,27 @@ async fn diff_trees(
     Query(below): Query<Below>,
     Query(page): Query<Page>,
 ) -> Result<Response, Problem> {
-    let from = Version { commit: None, tree: tree_of(&app, &caller, &old).await? };
-    let to = Version { commit: None, tree: tree_of(&app, &caller, &new).await? };
+    let from = Version::tree(&app, &caller, &old).await?;
+    let to = Version::tree(&app, &caller, &new).await?;
     let caching = Caching::by_id(caller.is_public());
     let path = path_of(&below.path)?;
-    Comparison { from, to, path, page }.give(&app, &caller, &headers, caching).await
+    Comparison { from, to, path, page }.give(&app, &headers, caching).await
 }
 
 /// A version that was named.
 #[derive(Debug)]
 struct Version {
+    repo: Repository,
     commit: Option<String>,
     tree: TreeId,
+    source: Option<Source>,
+}
+
+impl Version {
+    async fn tree(app: &App, caller: &Caller, id: &str) -> Result<Self, Problem> {
+        let tree = tree_of(app, caller, id).await?;
+        Ok(Self { repo: app.repo(caller), commit: None, tree, source: None })
+    }
 }
 
 /// The version that `text` names: one of `book`, or with a book's name and `@` of that one.
@@ -201,8 +214,8 @@ async fn version(
         Revision::parse(&format!("{book}@{text}"))?
     };
     caller.may_read(&revision, path)?;
-    let found = app.repo(caller).resolve(&revision).await?;
-    Ok(Version { commit: Some(found.id.to_string()), tree: found.commit.tree })
+    let Reading { repo, id, tree, source, .. } = app.repo(caller).open(&revision).await?;
+    Ok(Version { repo, commit: Some(id.to_string()), tree, source: Some(source) })
 }
 
 /// What is to be compared, and which part of the result is wanted.
@@ -217,7 +230,6 @@ impl Comparison {
     async fn give(
         self,
         app: &App,
-        caller: &Caller,
         headers: &HeaderMap,
         caching: Caching,
     ) -> Result<Response, Problem> {
@@ -230,7 +242,7 @@ impl Comparison {
             return Ok(response);
         }
         let (old, new) = (self.from.tree, self.to.tree);
-        let changes = app.repo(caller).diff(old, new, &self.path).await?;
+        let changes = self.to.repo.diff(old, new, &self.path).await?;
         let diff = self.page_of(app, &changes)?;
         Ok(head.answer(StatusCode::OK, Body::from(serde_json::to_vec(&diff).unwrap_or_default())))
     }
@@ -240,7 +252,9 @@ impl Comparison {
         let Self { from, to, path, page } = self;
         let cursor = page.cursor.as_deref().unwrap_or_default();
         let commits = [&from.commit, &to.commit].map(|id| id.as_deref().unwrap_or_default());
-        let wanted = [path.as_str(), cursor, commits[0], commits[1]].join("\0");
+        let sources = [from.source, to.source].map(|source| source.map_or("", Source::as_str));
+        let wanted = [path.as_str(), cursor, commits[0], commits[1], sources[0], sources[1]];
+        let wanted = wanted.join("\0");
         let wanted = Hash::of(format!("{wanted}\0{}", page.size(app)).as_bytes()).to_hex();
         Etag::derived(&format!("{}.{}.{}.diff1", from.tree, to.tree, &wanted[..16]))
     }
@@ -255,6 +269,7 @@ impl Comparison {
         let view = |version: Version| VersionView {
             commit: version.commit,
             tree: version.tree.to_string(),
+            source: version.source.map(Source::as_str),
         };
         Ok(Diff {
             status: if changes.is_empty() { "unchanged" } else { "changed" },

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cas_core::name::{BlobId, BookId, BookPath, Operation, RefName, TreeId};
+use cas_core::name::{BlobId, BookId, BookPath, Operation, RefName, Revision, TreeId};
 use cas_core::object::EntryKind;
 use cas_core::repo::{Edit, EditOutcome, Found, PathEdit, Precondition, VersionRequest};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::content_of;
-use super::content::{Caching, Etag, Head, name_commit};
+use super::content::{Caching, Etag, Head, name_commit, name_version};
 use super::extract::{Path, Query, path_of};
 use super::precondition::PathPrecondition;
 use super::refs::Message;
@@ -90,7 +90,8 @@ async fn get_root(
 /// A file's content, or what is in a folder as JSON
 ///
 /// The ETag of a file is the id of its blob. `Cas-Commit` names the commit it was read from,
-/// `Cas-Kind` tells executables and symlinks (whose content is their target).
+/// `Cas-Source` where that comes from (`own`, or `upstream` where a personal branch is not there
+/// yet), `Cas-Kind` tells executables and symlinks (whose content is their target).
 #[utoipa::path(
     get, path = "/v1/books/{book}/refs/{ref}/files/{*path}", tag = "files",
     params(
@@ -120,22 +121,21 @@ async fn get_file(
 ) -> Result<Response, Problem> {
     let path = path_of(&path)?;
     caller.may(Verb::Read, &book, &name, &path)?;
-    let repo = app.repo(&caller);
-    let found = repo.find_ref(&book, &name).await?;
-    let commit = repo.store().get_commit(&found.commit).await?;
-    let mut response = match repo.find(commit.tree, &path).await? {
+    let version = app.repo(&caller).open(&Revision::head(book.clone(), name.clone())).await?;
+    let (repo, root) = (&version.repo, version.tree);
+    let mut response = match repo.find(root, &path).await? {
         None => return Err(Problem::not_found("no_path", format!("there is no {path}"))),
         Some(Found::Entry(entry)) if !entry.kind.is_tree() => {
             let id = BlobId(entry.id);
             let head = file_head(&id, &path, entry.kind);
             let size = entry.totals.size;
-            let mut response = head.blob(&method, &headers, app.store(), &id, size).await?;
+            let mut response = head.blob(&method, &headers, repo.store(), &id, size).await?;
             let kind = HeaderValue::from_static(entry.kind.as_str());
             response.headers_mut().insert(&KIND, kind);
             response
         }
         Some(folder) => {
-            let tree = folder.tree_id().unwrap_or(commit.tree);
+            let tree = folder.tree_id().unwrap_or(root);
             if listing.recursive {
                 caller.may_below(Verb::Read, &book, &name, &path)?;
             }
@@ -143,7 +143,7 @@ async fn get_file(
             match head.not_modified(&headers) {
                 Some(response) => response,
                 None => {
-                    let items = repo.list(commit.tree, &path, listing.recursive).await?;
+                    let items = repo.list(root, &path, listing.recursive).await?;
                     let visible = |item: &&cas_core::repo::ListItem| {
                         caller.sees_path(&book, &name, &item.path)
                     };
@@ -155,7 +155,7 @@ async fn get_file(
             }
         }
     };
-    name_commit(&mut response, &found.commit);
+    name_version(&mut response, &version);
     Ok(response)
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use cas_core::env::Timestamp;
 use cas_core::name::{Actor, BookId, BookPath, CommitId, Operation, RefName, Revision};
-use cas_core::repo::LogFilter;
+use cas_core::repo::{LogFilter, Reading};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -55,6 +55,8 @@ struct Log {
 struct History {
     /// The commits, newest first.
     commits: Vec<CommitView>,
+    /// Where the version comes from: `own`, or `upstream` where the branch is not there yet.
+    source: &'static str,
     /// Where to go on; none at the end.
     next: Option<String>,
 }
@@ -153,7 +155,7 @@ async fn history(
     page: &Page,
 ) -> Result<axum::Json<History>, Problem> {
     let repo = app.repo(caller);
-    let head = repo.resolve_id(&Revision::head(book, name)).await?;
+    let Reading { id: head, source, .. } = repo.open(&Revision::head(book, name)).await?;
     let (start, skip) = match page.cursor.as_deref().map(|cursor| cursor.split_once('-')) {
         None => (head, 0),
         Some(Some((start, skip))) => {
@@ -174,7 +176,7 @@ async fn history(
     let commits = found.iter().skip(skip).take(size);
     let commits = commits.map(|item| CommitView::new(item.id, &item.commit)).collect();
     let next = more.then(|| format!("{start}-{}", skip + size));
-    Ok(axum::Json(History { commits, next }))
+    Ok(axum::Json(History { commits, source: source.as_str(), next }))
 }
 
 fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {

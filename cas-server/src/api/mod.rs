@@ -18,6 +18,7 @@ mod raw;
 mod refs;
 mod search;
 mod upload;
+mod upstream;
 mod validate;
 mod view;
 
@@ -76,6 +77,7 @@ fn routes() -> OpenApiRouter<App> {
         refs::router(),
         search::router(),
         upload::router(),
+        upstream::router(),
         validate::router(),
     ];
     let base = OpenApiRouter::with_openapi(Base::openapi());

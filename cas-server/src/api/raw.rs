@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use cas_core::name::{BookId, CommitId, Hash, HashPrefix, Operation, RefName, RequestId};
 use cas_core::object::{Kind, Metadata};
 use cas_core::refs::{
-    Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, is_reserved, upstream_fault,
+    Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, Upstream, is_reserved,
+    upstream_fault,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -146,6 +147,10 @@ async fn update(
     match update.target {
         Some(_) => caller.may_ref(Verb::Write, &update.book, &update.name)?,
         None => caller.may_delete(&update.book, &update.name)?,
+    }
+    // What a branch follows may be shown to whoever reads the branch.
+    if let Some(upstream) = Upstream::of(&update.metadata) {
+        caller.may_ref(Verb::Read, &update.book, &upstream.name)?;
     }
     if let Some(target) = update.target {
         // A ref opens what it points at to whoever may read the ref, so only who may read it anyway

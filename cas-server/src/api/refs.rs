@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cas_core::name::{BookId, BookPath, CommitId, RefName, Revision};
-use cas_core::refs::{Expectation, LogEntry};
-use cas_core::repo::{RefRequest, RepoError, Repository};
-use serde::{Deserialize, Serialize};
+use cas_core::name::{BookId, BookPath, RefName, Revision};
+use cas_core::refs::{Expectation, Follow, LogEntry};
+use cas_core::repo::{RefRequest, RepoError, Repository, UpstreamChoice};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -71,6 +71,28 @@ struct PutRef {
     to: String,
     /// Why, for the record.
     message: Option<String>,
+    /// What a new branch follows: a branch of the same book, or `null` for nothing. Where it is not
+    /// said, the branch that `to` names.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    upstream: UpstreamChoice,
+    /// How it follows it: `live` or `pinned`. Where it is not said, as the book's `[[personal]]`
+    /// rules say, else `pinned`.
+    #[schema(value_type = Option<String>)]
+    follow: Option<Follow>,
+}
+
+/// What is said of what a branch is to follow.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Follows {
+    upstream: UpstreamChoice,
+    follow: Option<Follow>,
+}
+
+/// Tells a `null` from what is not there.
+fn said<'de, D: Deserializer<'de>>(value: D) -> Result<UpstreamChoice, D::Error> {
+    let named: Option<RefName> = Option::deserialize(value)?;
+    Ok(named.map_or(UpstreamChoice::None, UpstreamChoice::Named))
 }
 
 /// What became of the wish to delete a ref.
@@ -216,7 +238,8 @@ async fn get_ref(
 /// Create or move a branch, or create a tag
 ///
 /// `If-None-Match: *` creates; `If-Match: "<commit>"` moves a branch that points there; neither
-/// creates a ref that is not there.
+/// creates a ref that is not there. A branch that is moved goes on following what it follows; see
+/// `PUT …/upstream`.
 #[utoipa::path(
     put, path = "/v1/books/{book}/refs/{ref}", tag = "refs",
     request_body = PutRef,
@@ -229,7 +252,8 @@ async fn get_ref(
     responses(
         (status = 201, description = "It was created", body = EntryView),
         (status = 200, description = "It was moved, or is there already", body = EntryView),
-        (status = 409, description = "`wrong_ref` or `tag_moves`: a tag is for ever",
+        (status = 409, description = "`wrong_ref` or `tag_moves`: a tag is for ever; \
+            `bad_upstream`: it cannot follow that",
             body = ProblemView, content_type = "application/problem+json"),
         (status = 412, description = "`ref_exists` or `ref_moved`, with `current`",
             body = ProblemView, content_type = "application/problem+json"),
@@ -245,20 +269,32 @@ async fn put_ref(
     Key(request_id): Key,
     precondition: RefPrecondition,
     Path((book, name)): Path<(BookId, RefName)>,
-    Json(PutRef { to, message }): Json<PutRef>,
+    Json(PutRef { to, message, upstream, follow }): Json<PutRef>,
 ) -> Result<Response, Problem> {
     caller.may_ref(Verb::Write, &book, &name)?;
     let repo = app.repo(&caller);
-    let commit = target(&repo, &caller, &book, &to).await?;
+    // A ref opens what it points at to whoever may read the ref: knowing an id opens nothing.
+    let from = Revision::parse(&format!("{book}@{to}"))?;
+    caller.may_read(&from, &BookPath::root())?;
+    if let UpstreamChoice::Named(upstream) = &upstream {
+        caller.may_ref(Verb::Read, &book, upstream)?;
+    }
+    let follows = Follows { upstream, follow };
     let message = message.unwrap_or_else(|| format!("to {to}"));
     let request = RefRequest { book, name, message, request_id };
     let (status, entry) = match precondition {
         RefPrecondition::Is(expected) => {
-            let expect = Expectation::Is(expected);
+            if follows != Follows::default() {
+                let rule = "a branch that is moved follows what it did: see its upstream";
+                return Err(Problem::bad_request("bad_upstream", rule));
+            }
+            let (expect, commit) = (Expectation::Is(expected), repo.resolve_id(&from).await?);
             (StatusCode::OK, repo.reset_branch(&request, expect, commit).await?)
         }
-        RefPrecondition::Absent => (StatusCode::CREATED, repo.create_ref(&request, commit).await?),
-        RefPrecondition::Unsaid => match repo.create_ref(&request, commit).await {
+        RefPrecondition::Absent => {
+            (StatusCode::CREATED, create(&repo, &request, &from, &follows).await?)
+        }
+        RefPrecondition::Unsaid => match create(&repo, &request, &from, &follows).await {
             Ok(entry) => (StatusCode::CREATED, entry),
             Err(RepoError::RefExists { commit, .. }) => {
                 let detail = format!(
@@ -349,15 +385,20 @@ async fn seen_main(app: &App, caller: &Caller, book: &BookId) -> Result<Option<L
     Ok(app.store().refs().head(book, &main).await?)
 }
 
-/// The commit that `text` names in `book`, which the caller must be allowed to read: knowing an id
-/// opens nothing.
-async fn target(
+/// Makes a branch that follows what is said, or a tag.
+async fn create(
     repo: &Repository,
-    caller: &Caller,
-    book: &BookId,
-    text: &str,
-) -> Result<CommitId, Problem> {
-    let revision = Revision::parse(&format!("{book}@{text}"))?;
-    caller.may_read(&revision, &BookPath::root())?;
-    Ok(repo.resolve_id(&revision).await?)
+    request: &RefRequest,
+    from: &Revision,
+    follows: &Follows,
+) -> Result<LogEntry, RepoError> {
+    if request.name.is_tag() {
+        if *follows != Follows::default() {
+            let rule = "a tag follows nothing".to_owned();
+            return Err(RepoError::Upstream { rule });
+        }
+        return repo.create_ref(request, repo.resolve_id(from).await?).await;
+    }
+    let start = repo.branch_start(from, &follows.upstream, follows.follow).await?;
+    repo.create_branch(request, &start).await
 }

@@ -3,7 +3,8 @@
 use axum::extract::State;
 use cas_core::name::{BookId, CommitId, RefName, TreeId};
 use cas_core::repo::{
-    Globs, Leaf, LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest,
+    Globs, Leaf, LineMatch, LinePattern, PatternOptions, Reading, Repository, SearchReport,
+    SearchRequest, Source,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -59,6 +60,10 @@ struct TextPattern {
 struct FoundFiles {
     /// The commit that was searched; none where a tree was named.
     commit: Option<String>,
+    /// Where it comes from: `own`, or `upstream` where the branch is not there yet; absent where a
+    /// tree was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
     /// Its tree.
     tree: String,
     /// The files, in the order of their paths: a page of them.
@@ -88,6 +93,10 @@ struct FileView {
 struct FoundLines {
     /// The commit that was searched; none where a tree was named.
     commit: Option<String>,
+    /// Where it comes from: `own`, or `upstream` where the branch is not there yet; absent where a
+    /// tree was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
     /// Its tree.
     tree: String,
     /// The lines, in the order of paths and lines.
@@ -146,8 +155,8 @@ async fn glob_ref(
     Query(page): Query<Page>,
 ) -> Result<axum::Json<FoundFiles>, Problem> {
     let path = path_of(&pattern.path)?;
-    let (commit, tree) = version_at(&app, &caller, book, name, &path).await?;
-    find(&app, &caller, Some(commit), tree, &pattern, &page).await
+    let version = version_at(&app, &caller, book, name, &path).await?;
+    find(&app, &Searched::version(version), &pattern, &page).await
 }
 
 /// Files of a tree by a pattern of their paths
@@ -168,7 +177,7 @@ async fn glob_tree(
     Query(page): Query<Page>,
 ) -> Result<axum::Json<FoundFiles>, Problem> {
     let tree = tree_of(&app, &caller, &id).await?;
-    find(&app, &caller, None, tree, &pattern, &page).await
+    find(&app, &Searched::tree(app.repo(&caller), tree), &pattern, &page).await
 }
 
 /// Lines of a version's text files that match
@@ -196,8 +205,8 @@ async fn grep_ref(
     Query(pattern): Query<TextPattern>,
     choice: Choice,
 ) -> Result<axum::Json<FoundLines>, Problem> {
-    let (commit, tree) = version_at(&app, &caller, book, name, &choice.path).await?;
-    search(&app, &caller, Some(commit), tree, &pattern, choice).await
+    let version = version_at(&app, &caller, book, name, &choice.path).await?;
+    search(&app, &Searched::version(version), &pattern, choice).await
 }
 
 /// Lines of a tree's text files that match
@@ -218,25 +227,43 @@ async fn grep_tree(
     choice: Choice,
 ) -> Result<axum::Json<FoundLines>, Problem> {
     let tree = tree_of(&app, &caller, &id).await?;
-    search(&app, &caller, None, tree, &pattern, choice).await
+    search(&app, &Searched::tree(app.repo(&caller), tree), &pattern, choice).await
+}
+
+/// What is searched.
+struct Searched {
+    repo: Repository,
+    tree: TreeId,
+    commit: Option<CommitId>,
+    source: Option<Source>,
+}
+
+impl Searched {
+    fn version(version: Reading) -> Self {
+        let Reading { repo, tree, id, source, .. } = version;
+        Self { repo, tree, commit: Some(id), source: Some(source) }
+    }
+
+    fn tree(repo: Repository, tree: TreeId) -> Self {
+        Self { repo, tree, commit: None, source: None }
+    }
 }
 
 async fn find(
     app: &App,
-    caller: &Caller,
-    commit: Option<CommitId>,
-    tree: TreeId,
+    searched: &Searched,
     pattern: &FilePattern,
     page: &Page,
 ) -> Result<axum::Json<FoundFiles>, Problem> {
     let path = path_of(&pattern.path)?;
     let globs = Globs::parse([pattern.pattern.as_str()])?;
     let after = page.cursor.as_deref().map(path_of).transpose()?;
-    let repo = app.repo(caller);
-    let found = repo.find_files(tree, &path, &globs, after.as_ref(), page.size(app)).await?;
+    let Searched { repo, tree, commit, source } = searched;
+    let found = repo.find_files(*tree, &path, &globs, after.as_ref(), page.size(app)).await?;
     let (files, truncated) = found;
     Ok(axum::Json(FoundFiles {
         commit: commit.map(|id| id.to_string()),
+        source: source.map(Source::as_str),
         tree: tree.to_string(),
         next: files.last().filter(|_| truncated).map(|file| file.path.to_string()),
         files: files.iter().map(FileView::new).collect(),
@@ -246,23 +273,21 @@ async fn find(
 
 async fn search(
     app: &App,
-    caller: &Caller,
-    commit: Option<CommitId>,
-    tree: TreeId,
+    searched: &Searched,
     pattern: &TextPattern,
     choice: Choice,
 ) -> Result<axum::Json<FoundLines>, Problem> {
     let TextPattern { ignore_case, literal, limit, .. } = *pattern;
     let request = SearchRequest {
-        tree,
+        tree: searched.tree,
         path: choice.path,
         globs: choice.globs,
         pattern: LinePattern::parse(&pattern.pattern, PatternOptions { ignore_case, literal })?,
         lines: limit.unwrap_or(100).clamp(1, app.settings().page_limit),
         bytes: SEARCHED_BYTES,
     };
-    let report = app.repo(caller).search(&request).await?;
-    Ok(axum::Json(FoundLines::new(commit, tree, &report)))
+    let report = searched.repo.search(&request).await?;
+    Ok(axum::Json(FoundLines::new(searched, &report)))
 }
 
 impl FileView {
@@ -277,10 +302,11 @@ impl FileView {
 }
 
 impl FoundLines {
-    fn new(commit: Option<CommitId>, tree: TreeId, report: &SearchReport) -> Self {
+    fn new(searched: &Searched, report: &SearchReport) -> Self {
         Self {
-            commit: commit.map(|id| id.to_string()),
-            tree: tree.to_string(),
+            commit: searched.commit.map(|id| id.to_string()),
+            source: searched.source.map(Source::as_str),
+            tree: searched.tree.to_string(),
             lines: report.lines.iter().map(LineView::new).collect(),
             truncated: report.truncated,
             files: report.files,

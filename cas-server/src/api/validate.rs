@@ -23,6 +23,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
 struct Validation {
     /// The commit that was looked at.
     commit: String,
+    /// Where it comes from: `own`, or `upstream` where the branch is not there yet.
+    source: &'static str,
     /// Whether there is no error.
     ok: bool,
     /// How many errors there are.
@@ -74,11 +76,12 @@ async fn validate_ref(
     caller: Caller,
     Path((book, name)): Path<(BookId, RefName)>,
 ) -> Result<axum::Json<Validation>, Problem> {
-    let (commit, tree) = version_at(&app, &caller, book, name, &BookPath::root()).await?;
-    let violations = app.repo(&caller).validate(tree, None).await?;
+    let version = version_at(&app, &caller, book, name, &BookPath::root()).await?;
+    let violations = version.repo.validate(version.tree, None).await?;
     let errors = violations.iter().filter(|found| found.is_error()).count();
     Ok(axum::Json(Validation {
-        commit: commit.to_string(),
+        commit: version.id.to_string(),
+        source: version.source.as_str(),
         ok: errors == 0,
         errors,
         warnings: violations.len() - errors,

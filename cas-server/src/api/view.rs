@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cas_core::name::{BookId, CommitId, TreeId};
 use cas_core::object::{Commit, Entry, Metadata, Tree};
-use cas_core::refs::{LogEntry, Request};
+use cas_core::refs::{LogEntry, RefEntry, Request};
 use cas_core::repo::{EditOutcome, EditReport, EditResult, ListItem, RefSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -144,6 +144,31 @@ pub(crate) struct RefView {
     actor: String,
     /// When: RFC 3339.
     time: String,
+    /// What it follows; absent if it follows nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<UpstreamView>,
+}
+
+/// What a branch follows.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Upstream)]
+struct UpstreamView {
+    /// The branch, of the same book.
+    r#ref: String,
+    /// `live` or `pinned`.
+    follow: &'static str,
+    /// The commit of it that the branch last met.
+    base: String,
+}
+
+impl UpstreamView {
+    fn of(entry: &RefEntry) -> Option<Self> {
+        entry.upstream().map(|upstream| Self {
+            r#ref: upstream.name.to_string(),
+            follow: upstream.follow.as_str(),
+            base: upstream.base.to_string(),
+        })
+    }
 }
 
 impl RefView {
@@ -156,6 +181,7 @@ impl RefView {
             seq: entry.seq,
             actor: entry.actor.to_string(),
             time: entry.time.to_string(),
+            upstream: UpstreamView::of(entry),
         }
     }
 }
@@ -188,6 +214,9 @@ pub(crate) struct EntryView {
     request_id: String,
     /// Every request that made this movement, in order: one, or several that arrived together.
     requests: Vec<RequestView>,
+    /// What the branch follows since; absent if it follows nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<UpstreamView>,
 }
 
 /// One request that moved a ref, alone or with others.
@@ -220,6 +249,7 @@ impl EntryView {
             message: entry.message.clone(),
             request_id: entry.request_id.to_string(),
             requests: entry.requests().iter().map(RequestView::new).collect(),
+            upstream: UpstreamView::of(entry),
         }
     }
 }
@@ -245,6 +275,8 @@ pub(crate) struct EditView {
     tree: String,
     /// Whether a commit was made; it is not when nothing changed.
     changed: bool,
+    /// Whether the branch was made by this: it had not been there, and its upstream was edited.
+    forked: bool,
     /// What happened to each path, in the order of the edits.
     results: Vec<ResultView>,
 }
@@ -274,6 +306,7 @@ impl EditView {
             commit: report.commit.to_string(),
             tree: report.tree.to_string(),
             changed: report.changed,
+            forked: report.forked,
             results: report.results.iter().map(ResultView::new).collect(),
         }
     }

@@ -169,8 +169,7 @@ async fn invariant_closed_what_the_library_acknowledges_through_chaos_is_whole()
             let revision: Revision = "guide".parse().unwrap();
             loop {
                 let done = async {
-                    let version =
-                        repo.resolve(&revision).await.map_err(|error| error.to_string())?;
+                    let version = repo.open(&revision).await.map_err(|error| error.to_string())?;
                     let options = CheckoutOptions { index: true, ..CheckoutOptions::default() };
                     let done = repo.checkout(&version, &out, &options, Arc::new(NoProgress)).await;
                     done.map_err(|error| error.to_string())

@@ -22,11 +22,12 @@ const ENTRY: &[&str] = &[
     "metadata",
 ];
 const COMMIT: &[&str] = &["commit", "tree", "parents", "author", "time", "message", "metadata"];
-const EDIT: &[&str] = &["book", "ref", "commit", "tree", "changed", "results"];
+const EDIT: &[&str] = &["book", "ref", "commit", "tree", "changed", "results", "forked"];
 const RESULT: &[&str] = &["path", "outcome", "existed", "old", "new", "to"];
-const IMPORT: &[&str] = &["book", "ref", "commit", "tree", "mode", "dry_run", "files", "bytes"];
+const IMPORT: &[&str] =
+    &["book", "ref", "commit", "tree", "mode", "dry_run", "files", "bytes", "forked"];
 const CHECKOUT: &[&str] =
-    &["book", "ref", "commit", "tree", "dry_run", "written", "removed", "kept", "bytes"];
+    &["book", "ref", "commit", "tree", "dry_run", "written", "removed", "kept", "bytes", "source"];
 
 /// A user with one book of one version: `guide`.
 pub(super) fn with_guide() -> User {
@@ -444,7 +445,8 @@ fn branches_are_listed_created_deleted_and_restored() {
     assert_eq!(made["target"], head);
     assert_eq!(made["actor"], "tester");
     assert_eq!(made["operation"], "create");
-    assert_eq!(made["metadata"], json!({}));
+    let follows = json!({ "upstream": "main", "upstream.base": head, "upstream.follow": "pinned" });
+    assert_eq!(made["metadata"], follows);
 
     user.write("x", "x\n");
     user.ok(["put", "guide", "x.md", "x", "--create"]);
@@ -452,8 +454,9 @@ fn branches_are_listed_created_deleted_and_restored() {
     assert_eq!(from["target"], head);
 
     let list = user.json(["branch", "list", "guide"]);
+    let keys = ["book", "ref", "commit", "seq", "actor", "time", "upstream"];
     for found in list.as_array().unwrap() {
-        assert_keys(found, &["book", "ref", "commit", "seq", "actor", "time"]);
+        assert_keys(found, if found["ref"] == "users/ada" { &keys } else { &keys[..6] });
     }
     let names = |list: &Value| -> Vec<String> {
         let refs = list.as_array().unwrap().iter();

@@ -7,6 +7,7 @@ mod binary;
 mod checkouts;
 mod edits;
 mod imports;
+mod personal;
 mod refs;
 mod simulation;
 
@@ -181,7 +182,7 @@ async fn import(
 }
 
 async fn checkout(repo: &Repository, path: &Path) -> CheckoutReport {
-    let version = repo.resolve(&Revision::head(book(), RefName::main())).await.unwrap();
+    let version = repo.open(&Revision::head(book(), RefName::main())).await.unwrap();
     let options = CheckoutOptions::default();
     repo.checkout(&version, path, &options, Arc::new(NoProgress)).await.unwrap()
 }

@@ -25,6 +25,7 @@ use super::progress::Progress;
 use super::scan::{Scan, scan};
 use crate::name::{CommitId, Operation, TreeId};
 use crate::object::{Totals, collisions};
+use crate::refs::Upstream;
 use crate::repo::{Made, NewVersion, PathFault, RepoError, Repository, VersionRequest};
 
 use compare::Difference;
@@ -68,6 +69,9 @@ pub struct ImportReport {
     pub mode: ImportMode,
     /// The commit that the branch points at; none for a dry run that would make one.
     pub commit: Option<CommitId>,
+    /// Whether the branch is made by this, as a fork of its upstream. The counts are of what differs
+    /// from that.
+    pub forked: bool,
     /// The folder's tree.
     pub tree: TreeId,
     /// All files and bytes of the folder.
@@ -114,7 +118,7 @@ impl Repository {
         progress: Arc<dyn Progress>,
     ) -> Result<ImportReport, FolderError> {
         Self::check_branch(&request.book, &request.branch)?;
-        let present = self.present(request, options.verify_existing).await?;
+        let (present, forks) = self.present(request, options.verify_existing).await?;
         let scan = list(path, options)?;
         let mut settled = recall(&scan, options);
         let target = if options.dry_run {
@@ -170,7 +174,8 @@ impl Repository {
         }
         (report.read, report.bytes_new) = work.counts();
         if report.mode != ImportMode::Unchanged {
-            report.commit = self.write(&work, &trees, request, present.commit).await?;
+            report.forked = forks.is_some();
+            report.commit = self.write(&work, &trees, request, present.commit, forks).await?;
         }
         if let Some(index) = options.index.as_deref().filter(|_| !options.dry_run)
             && (report.mode != ImportMode::Unchanged || report.read > 0)
@@ -183,26 +188,28 @@ impl Repository {
 
     /// The branch's present commit and tree. With `mistrust` a lost commit is no error: it vouches
     /// for nothing, and the new version comes after it all the same.
+    ///
+    /// Of a personal branch that is not there, its upstream's, which it then forks.
     async fn present(
         &self,
         request: &VersionRequest,
         mistrust: bool,
-    ) -> Result<Present, FolderError> {
-        let head = self
-            .store
-            .refs()
-            .head(&request.book, &request.branch)
-            .await
-            .map_err(RepoError::from)?;
+    ) -> Result<(Present, Option<Upstream>), FolderError> {
+        let VersionRequest { book, branch, .. } = request;
+        let head = self.store.refs().head(book, branch).await.map_err(RepoError::from)?;
         let Some(commit) = head.and_then(|head| head.entry.target) else {
-            return Ok(Present::default());
+            let Some(found) = self.stand_in(book, branch).await? else {
+                return Ok((Present::default(), None));
+            };
+            let (commit, tree) = (Some(found.upstream.base), Some(found.commit.tree));
+            return Ok((Present { commit, tree }, Some(found.upstream)));
         };
         let tree = match self.store.get_commit(&commit).await {
             Ok(found) => Some(found.tree),
             Err(error) if mistrust && compare::is_lost(&error) => None,
             Err(error) => return Err(error.into()),
         };
-        Ok(Present { commit: Some(commit), tree })
+        Ok((Present { commit: Some(commit), tree }, None))
     }
 
     /// Writes the commit and moves the branch. Nothing for a dry run.
@@ -212,6 +219,7 @@ impl Repository {
         trees: &Trees,
         request: &VersionRequest,
         parent: Option<CommitId>,
+        forks: Option<Upstream>,
     ) -> Result<Option<CommitId>, FolderError> {
         let Some(session) = work.session() else {
             return Ok(None);
@@ -219,7 +227,7 @@ impl Repository {
         let root = trees.all.get(&trees.root);
         let root = root.ok_or_else(|| RepoError::Internal("a folder has no root".to_owned()))?;
         let operation = Operation::import();
-        let new = NewVersion { request, operation, parent, tree: trees.root, root };
+        let new = NewVersion { request, operation, parent, forks, tree: trees.root, root };
         match self.make_version(session, new).await? {
             Made::Done(commit) => Ok(Some(commit)),
             Made::Earlier(entry) => match entry.entry.target {
@@ -247,6 +255,7 @@ impl ImportReport {
         Self {
             mode,
             commit: present.commit.filter(|_| mode == ImportMode::Unchanged),
+            forked: false,
             tree: trees.root,
             totals: trees.totals,
             added: difference.added,

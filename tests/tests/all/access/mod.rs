@@ -1,6 +1,7 @@
 //! Who may do what, at a real server.
 
 mod faults;
+mod personal;
 mod table;
 mod tokens;
 

@@ -171,6 +171,11 @@ fn table(ids: &Ids) -> Vec<Case> {
             .with(json!({ "from": "main" })),
         case("POST /v1/books/{book}/sync", SeeBook, format!("{book}/sync"))
             .with(json!({ "pattern": "**" })),
+        case("PUT /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream"))
+            .with(json!({ "follow": "pinned" })),
+        case("PUT /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream"))
+            .with(json!({ "ref": "main", "follow": "pinned" })),
+        case("DELETE /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream")),
         case("GET /v1/books/{book}/refs/{ref}/validate", ReadRef, format!("{main}/validate")),
         case("GET /v1/books/{book}/refs/{ref}/log", ReadRef, format!("{main}/log")),
         case("GET /v1/books/{book}/refs/{ref}/history", ReadRef, format!("{main}/history")),

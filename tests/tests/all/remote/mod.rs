@@ -123,7 +123,7 @@ async fn checkout_as(
     folder: &Path,
     options: &CheckoutOptions,
 ) -> Result<CheckoutReport, FolderError> {
-    let version = repo.resolve(&revision.parse().unwrap()).await?;
+    let version = repo.open(&revision.parse().unwrap()).await?;
     repo.checkout(&version, folder, options, Arc::new(NoProgress)).await
 }
 

@@ -1,0 +1,105 @@
+//! Opening a version for reading: what a revision shows, and where that comes from.
+//!
+//! [`Repository::resolve`] says where a ref points, and is for writers. Readers open: of a personal
+//! branch that is not there they see its upstream (`personal.rs`).
+
+use serde::Serialize;
+
+use super::{RepoError, Repository};
+use crate::name::{Base, BookId, CommitId, RefName, Revision, TreeId};
+use crate::object::Commit;
+use crate::refs::Upstream;
+
+/// A version, opened for reading.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// What it is read with: it knows every tree below `tree`, also those that nobody stored.
+    pub repo: Repository,
+    /// The book.
+    pub book: BookId,
+    /// The ref that was named, if one was.
+    pub name: Option<RefName>,
+    /// The commit's id.
+    pub id: CommitId,
+    /// The commit.
+    pub commit: Commit,
+    /// What there is to see, which need not be the commit's own tree.
+    pub tree: TreeId,
+    /// Where it comes from.
+    pub source: Source,
+    /// What the branch follows, or would follow if it were there. Nothing is followed by what was
+    /// named by its id or its position in a log.
+    pub upstream: Option<Upstream>,
+}
+
+/// Where what a reader sees comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The version that was named.
+    Own,
+    /// The upstream's newest version: the branch that was named is not there yet.
+    Upstream,
+    /// The branch's own version, with what changed in its upstream.
+    Merged,
+    /// The branch's own version, which contradicts its upstream.
+    Conflict,
+}
+
+impl Source {
+    /// `own`, `upstream`, `merged` or `conflict`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Upstream => "upstream",
+            Self::Merged => "merged",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+impl Repository {
+    /// Opens what `revision` shows.
+    ///
+    /// A branch that is there costs what it costs to [`resolve`](Self::resolve) it. For one that is
+    /// not, or is deleted, the newest version of `main` says whether another is read instead.
+    pub async fn open(&self, revision: &Revision) -> Result<Reading, RepoError> {
+        let Revision { book, base, seq, back } = revision;
+        let mut at_hand = None;
+        let (name, start, source, upstream) = match (base, seq) {
+            (Base::Ref(name), None) => {
+                let head = self.store.refs().head(book, name).await?;
+                match head.as_ref().and_then(|head| head.entry.target) {
+                    Some(commit) => {
+                        let upstream = head.and_then(|head| head.entry.upstream());
+                        (Some(name.clone()), commit, Source::Own, upstream)
+                    }
+                    None => {
+                        let Some(found) = self.stand_in(book, name).await? else {
+                            return Err(self.not_live(book, name, head.is_some()).await?);
+                        };
+                        let base = found.upstream.base;
+                        at_hand = Some(found.commit);
+                        (Some(name.clone()), base, Source::Upstream, Some(found.upstream))
+                    }
+                }
+            }
+            (Base::Ref(name), Some(_)) => {
+                let id = self.resolve_id(&Revision { back: 0, ..revision.clone() }).await?;
+                (Some(name.clone()), id, Source::Own, None)
+            }
+            (Base::Commit(_), _) => {
+                let id = self.resolve_id(&Revision { back: 0, ..revision.clone() }).await?;
+                (None, id, Source::Own, None)
+            }
+        };
+        let commit = match at_hand {
+            Some(commit) => commit,
+            None => self.store.get_commit(&start).await?,
+        };
+        let (id, commit) = self.go_back(revision, start, commit).await?;
+        let upstream = upstream.filter(|_| *back == 0);
+        let (repo, book, tree) = (self.clone(), book.clone(), commit.tree);
+        Ok(Reading { repo, book, name, id, commit, tree, source, upstream })
+    }
+}

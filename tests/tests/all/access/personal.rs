@@ -1,0 +1,88 @@
+//! A reader's token is for the reader's own branch, whether it is there or not.
+
+use serde_json::json;
+
+use super::Guarded;
+
+const BOOK: &str = "/v1/books/guide";
+const ADA: &str = "/v1/books/guide/refs/users%2Fada";
+
+/// A book whose readers follow `main`.
+async fn guide() -> Guarded {
+    let guarded = Guarded::start().await;
+    let open = guarded.stranger();
+    open.put(BOOK, "").await.expect(201);
+    let rules = "[[personal]]\npattern = \"users/*\"\n";
+    for (path, text) in [("book.toml", rules), ("docs/a.md", "a"), ("secret/b.md", "b")] {
+        open.put(&format!("{BOOK}/refs/main/files/{path}"), text).await.expect(201);
+    }
+    guarded
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_sees_what_stands_in_for_the_own_branch_and_nothing_else() {
+    let guarded = guide().await;
+    let reader = guarded.client(&guarded.token("ada", &["read:guide:users/ada"]).await);
+    let answer = reader.get(&format!("{ADA}/files/docs/a.md")).await.expect(200);
+    assert_eq!((answer.text().as_str(), answer.header("cas-source")), ("a", "upstream"));
+    for elsewhere in ["main", "users%2Fbob"] {
+        reader.get(&format!("{BOOK}/refs/{elsewhere}/files/docs/a.md")).await.expect(404);
+    }
+    reader.put(&format!("{ADA}/files/docs/new.md"), "x").await.expect(403);
+    // Of part of the branch, only that part.
+    let part = guarded.client(&guarded.token("pia", &["read:guide:users/ada:docs/**"]).await);
+    part.get(&format!("{ADA}/files/docs/a.md")).await.expect(200);
+    part.get(&format!("{ADA}/files/secret/b.md")).await.expect(403);
+    part.get(&format!("{ADA}/archive.tar")).await.expect(403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_of_the_own_branch_forks_without_reading_the_upstream() {
+    let guarded = guide().await;
+    let writer = guarded.client(&guarded.token("ada", &["write:guide:users/ada"]).await);
+    let put = writer.put(&format!("{ADA}/files/docs/new.md"), "x").await.expect(201);
+    assert_eq!(put.json()["forked"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_names_an_upstream_may_read_it() {
+    let guarded = guide().await;
+    let other = json!({ "to": "main", "upstream": null });
+    for name in ["other", "users%2Fada"] {
+        let path = format!("{BOOK}/refs/{name}");
+        guarded.stranger().request("PUT", &path).json(&other).send().await.expect(201);
+    }
+    let writer = guarded.client(&guarded.token("ada", &["write:guide:users/*"]).await);
+    let both = ["write:guide:users/*", "read:guide:other"];
+    let reader = guarded.client(&guarded.token("bob", &both).await);
+    let body = json!({ "ref": "other", "follow": "live" });
+    let follow = |client: &cas_tests::web::Client| {
+        client.request("PUT", &format!("{ADA}/upstream")).json(&body).send()
+    };
+    assert_eq!(follow(&writer).await.expect(404).code(), "no_ref");
+    follow(&reader).await.expect(200);
+    let body = json!({ "to": "users/ada", "upstream": "other" });
+    let create = |client: &cas_tests::web::Client, name: &str| {
+        client.request("PUT", &format!("{BOOK}/refs/users%2F{name}")).json(&body).send()
+    };
+    assert_eq!(create(&writer, "x").await.expect(404).code(), "no_ref");
+    create(&reader, "x").await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_update_names_only_upstreams_that_its_sender_may_read() {
+    let guarded = guide().await;
+    let open = guarded.stranger();
+    open.request("PUT", ADA).json(&json!({ "to": "main" })).send().await.expect(201);
+    let commit = open.get(ADA).await.expect(200).json()["commit"].as_str().unwrap().to_owned();
+    let writer = guarded.client(&guarded.token("ada", &["write:guide:users/*"]).await);
+    let body = json!({
+        "book": "guide", "ref": "users/ada", "expect": commit, "target": null,
+        "operation": "delete", "message": "m", "request_id": "r1",
+        "metadata": { "upstream": "main", "upstream.follow": "live", "upstream.base": commit },
+    });
+    assert_eq!(writer.post("/v1/raw/update", &body).await.expect(404).code(), "no_ref");
+    let mut plain = body.clone();
+    plain["metadata"] = json!({});
+    writer.post("/v1/raw/update", &plain).await.expect(200);
+}

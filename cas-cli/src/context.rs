@@ -15,7 +15,7 @@ use cas_server::{App, Caches, Settings};
 
 use crate::commands::Global;
 use crate::error::CommandError;
-use crate::output::Output;
+use crate::output::{Output, count};
 use crate::progress::progress;
 
 /// How many objects are moved at once over a network, where waiting is most of the time.
@@ -92,11 +92,22 @@ impl Context {
     /// Opens a version for reading, and says so where it is another than the one that was named.
     pub(crate) async fn reading(&self, revision: &Revision) -> Result<Reading, CommandError> {
         let reading = self.repo.open(revision).await?;
-        if let (Source::Upstream, Some(name), Some(upstream)) =
-            (reading.source, &reading.name, &reading.upstream)
-        {
-            let (book, upstream) = (&reading.book, &upstream.name);
-            self.output.remark(&format!("there is no {book}@{name} yet: this is {upstream}"));
+        let (Some(name), Some(upstream)) = (&reading.name, &reading.upstream) else {
+            return Ok(reading);
+        };
+        let (book, upstream) = (&reading.book, &upstream.name);
+        match &reading.live {
+            None if reading.source == Source::Upstream => {
+                self.output.remark(&format!("there is no {book}@{name} yet: this is {upstream}"));
+            }
+            Some(sides) if !sides.conflicts.is_empty() => {
+                let paths = count(sides.conflicts.len() as u64, "path", "paths");
+                self.output.remark(&format!(
+                    "{book}@{name} and {upstream} changed the same at {paths}: \
+                     its own is shown; `cas sync {book}@{name} --dry-run` says where"
+                ));
+            }
+            _ => {}
         }
         Ok(reading)
     }

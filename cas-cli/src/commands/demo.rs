@@ -1,6 +1,7 @@
 //! `cas demo`
 
 mod book;
+mod readers;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -132,6 +133,8 @@ impl Stage<'_> {
         self.title("A second import of the same folder finds out what changed without reading it")?;
         self.cas(&["import", "field-guide", "guide", "-m", "As it was"])?;
         self.cas(&["import", "field-guide", "guide"])?;
+
+        self.readers()?;
 
         self.title("Who did what, and is it all still true?")?;
         self.cas(&["reflog", "guide@main"])?;

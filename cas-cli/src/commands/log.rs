@@ -34,7 +34,7 @@ impl Log {
         let version = context.reading(&self.revision).await?;
         let items = context
             .repo
-            .history(version.id, &self.path.0, self.number.unwrap_or(usize::MAX))
+            .history(&version.heads(), &self.path.0, self.number.unwrap_or(usize::MAX))
             .await?;
         let view: Vec<_> =
             items.iter().map(|item| CommitView::new(item.id, &item.commit)).collect();

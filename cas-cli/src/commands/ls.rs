@@ -2,7 +2,7 @@
 
 use cas_core::name::Revision;
 use cas_core::object::EntryKind;
-use cas_core::repo::ListItem;
+use cas_core::repo::{ListItem, Source};
 use clap::Args;
 use serde::Serialize;
 
@@ -40,21 +40,27 @@ struct View {
     id: String,
     size: u64,
     files: u64,
+    /// Which side of a live branch it comes from.
+    source: Source,
 }
 
 impl Ls {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let version = context.reading(&self.revision).await?;
         let items = version.repo.list(version.tree, &self.path.0, self.recursive).await?;
-        let view = |item: &ListItem| View {
-            path: item.path.to_string(),
-            kind: item.kind,
-            id: item.id.to_string(),
-            size: item.totals.size,
-            files: item.totals.files,
-        };
-        context.output.answer(&items.iter().map(view).collect::<Vec<_>>(), |out| {
-            for ListItem { path, kind, id, totals } in &items {
+        let mut views = Vec::with_capacity(items.len());
+        for item in &items {
+            views.push(View {
+                path: item.path.to_string(),
+                kind: item.kind,
+                id: item.id.to_string(),
+                size: item.totals.size,
+                files: item.totals.files,
+                source: version.source_at(&item.path, item.kind, item.id).await?,
+            });
+        }
+        context.output.answer(&views, |out| {
+            for (ListItem { path, kind, id, totals }, view) in items.iter().zip(&views) {
                 let slash = if kind.is_tree() { "/" } else { "" };
                 if self.long {
                     let files = if kind.is_tree() {
@@ -62,9 +68,13 @@ impl Ls {
                     } else {
                         String::new()
                     };
+                    let source = match version.live {
+                        Some(_) => format!("{:<9}", view.source.as_str()),
+                        None => String::new(),
+                    };
                     writeln!(
                         out,
-                        "{:<10} {id} {:>12}  {path}{slash}{files}",
+                        "{:<10} {id} {:>12}  {source}{path}{slash}{files}",
                         kind.as_str(),
                         totals.size
                     )?;

@@ -18,17 +18,21 @@ pub struct LogItem {
 }
 
 impl Repository {
-    /// The commits that `start` comes from, newest first, at most `limit` of them; with a path
+    /// The commits that `heads` come from, newest first, at most `limit` of them; with a path
     /// other than the root, those in which it differs from every parent.
     pub async fn history(
         &self,
-        start: CommitId,
+        heads: &[CommitId],
         path: &BookPath,
         limit: usize,
     ) -> Result<Vec<LogItem>, RepoError> {
         let mut queue = BinaryHeap::new();
-        let mut seen = BTreeSet::from([start]);
-        queue.push(Pending::new(start, self.store.get_commit(&start).await?));
+        let mut seen = BTreeSet::new();
+        for head in heads {
+            if seen.insert(*head) {
+                queue.push(Pending::new(*head, self.store.get_commit(head).await?));
+            }
+        }
         let mut items = Vec::new();
         let mut found_ever = path.is_root();
         while let Some(Pending { id, commit, .. }) = queue.pop() {

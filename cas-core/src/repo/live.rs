@@ -18,6 +18,8 @@ pub(crate) struct Live {
     pub(crate) tree: TreeId,
     /// The upstream's commit that is in it.
     pub(crate) theirs: CommitId,
+    /// Its tree.
+    pub(crate) their_tree: TreeId,
     /// Where both changed the same, and the branch's own is shown.
     pub(crate) conflicts: Vec<Conflict>,
     /// A repository that sees the tree.
@@ -47,6 +49,7 @@ impl Repository {
             status: plan.status,
             tree: plan.merged.tree,
             theirs,
+            their_tree: plan.their_tree,
             conflicts: plan.merged.conflicts.clone(),
             repo: self.seeing(&plan.merged, Some(plan.their_tree)),
         }))

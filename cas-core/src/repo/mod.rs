@@ -53,7 +53,7 @@ pub use merge::{
     Conflict, ConflictKind, MergeMemo, Merged, NewObject, OnConflict, SIMILAR_PERCENT,
 };
 pub use merging::{MergeReport, MergeRequest, MergeStatus};
-pub use open::{Reading, Source};
+pub use open::{Reading, Sides, Source};
 pub use queue::EditQueue;
 pub use read::{Found, ListItem};
 pub use receive::{ReceiveError, Receiver};

@@ -3,12 +3,17 @@
 //! [`Repository::resolve`] says where a ref points, and is for writers. Readers open: of a personal
 //! branch that is not there they see its upstream (`personal.rs`).
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
+use super::live::Live;
+use super::merge::Conflict;
+use super::merging::MergeStatus;
 use super::{RepoError, Repository};
-use crate::name::{Base, BookId, CommitId, RefName, Revision, TreeId};
-use crate::object::Commit;
-use crate::refs::Upstream;
+use crate::name::{Base, BookId, BookPath, CommitId, Hash, RefName, Revision, TreeId};
+use crate::object::{Commit, EntryKind};
+use crate::refs::{Follow, Upstream};
 
 /// A version, opened for reading.
 #[derive(Debug, Clone)]
@@ -30,6 +35,21 @@ pub struct Reading {
     /// What the branch follows, or would follow if it were there. Nothing is followed by what was
     /// named by its id or its position in a log.
     pub upstream: Option<Upstream>,
+    /// The two sides of what is seen, of a branch that follows its upstream live.
+    pub live: Option<Arc<Sides>>,
+}
+
+/// What a live branch is seen to be made of.
+#[derive(Debug, Clone)]
+pub struct Sides {
+    /// The branch's own tree.
+    pub ours: TreeId,
+    /// The upstream's newest commit.
+    pub upstream: CommitId,
+    /// Its tree.
+    pub theirs: TreeId,
+    /// Where both changed the same, and the branch's own is seen.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// Where what a reader sees comes from.
@@ -38,7 +58,7 @@ pub struct Reading {
 pub enum Source {
     /// The version that was named.
     Own,
-    /// The upstream's newest version: the branch that was named is not there yet.
+    /// The upstream's newest version: the branch has nothing of its own, or is not there yet.
     Upstream,
     /// The branch's own version, with what changed in its upstream.
     Merged,
@@ -100,6 +120,82 @@ impl Repository {
         let (id, commit) = self.go_back(revision, start, commit).await?;
         let upstream = upstream.filter(|_| *back == 0);
         let (repo, book, tree) = (self.clone(), book.clone(), commit.tree);
-        Ok(Reading { repo, book, name, id, commit, tree, source, upstream })
+        let reading = Reading { repo, book, name, id, commit, tree, source, upstream, live: None };
+        match &reading.upstream {
+            Some(upstream) if source == Source::Own && upstream.follow == Follow::Live => {
+                let live = self.live_view(&reading.book, id, upstream).await?;
+                Ok(live.map_or(reading.clone(), |live| reading.seen(live)))
+            }
+            _ => Ok(reading),
+        }
+    }
+}
+
+impl Reading {
+    /// The same with what a live branch shows.
+    fn seen(self, live: Live) -> Self {
+        let source = match live.status {
+            MergeStatus::UpToDate => Source::Own,
+            MergeStatus::FastForward => Source::Upstream,
+            _ if live.conflicts.is_empty() => Source::Merged,
+            _ => Source::Conflict,
+        };
+        let sides = Sides {
+            ours: self.commit.tree,
+            upstream: live.theirs,
+            theirs: live.their_tree,
+            conflicts: live.conflicts,
+        };
+        Self { repo: live.repo, tree: live.tree, source, live: Some(Arc::new(sides)), ..self }
+    }
+
+    /// The commits that what is seen comes from: one, or of a live branch also its upstream's.
+    pub fn heads(&self) -> Vec<CommitId> {
+        let upstream = self.live.as_ref().map(|sides| sides.upstream);
+        [self.id].into_iter().chain(upstream).collect()
+    }
+
+    /// Where what is seen at a path comes from. A folder in which both sides have something of
+    /// their own is merged; one with a conflict in it is in conflict.
+    pub async fn source_at(
+        &self,
+        path: &BookPath,
+        kind: EntryKind,
+        id: Hash,
+    ) -> Result<Source, RepoError> {
+        let Some(sides) = &self.live else {
+            return Ok(self.source);
+        };
+        if sides.conflicts.iter().any(|conflict| conflict.path.starts_with(path)) {
+            return Ok(Source::Conflict);
+        }
+        for (root, source) in [(sides.theirs, Source::Upstream), (sides.ours, Source::Own)] {
+            if self.repo.has(root, path, kind, id).await? {
+                return Ok(source);
+            }
+        }
+        Ok(Source::Merged)
+    }
+}
+
+impl Repository {
+    /// Whether the tree `root` has just this at a path; trees are mostly remembered.
+    async fn has(
+        &self,
+        root: TreeId,
+        path: &BookPath,
+        kind: EntryKind,
+        id: Hash,
+    ) -> Result<bool, RepoError> {
+        let mut at = Some(root);
+        let mut found = false;
+        for segment in path.segments() {
+            let Some(tree) = at else { return Ok(false) };
+            let tree = self.merges.tree(&self.store, tree).await?;
+            let Some(entry) = tree.get(segment) else { return Ok(false) };
+            found = entry.kind == kind && entry.id == id;
+            at = entry.tree_id();
+        }
+        Ok(found)
     }
 }

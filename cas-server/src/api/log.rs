@@ -3,7 +3,7 @@
 use axum::extract::State;
 use cas_core::env::Timestamp;
 use cas_core::name::{Actor, BookId, BookPath, CommitId, Operation, RefName, Revision};
-use cas_core::repo::{LogFilter, Reading};
+use cas_core::repo::{LogFilter, Repository};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -144,7 +144,20 @@ async fn get_path_history(
     history(&app, &caller, book, name, &path, &page.0).await
 }
 
-/// A cursor is the commit where the first page began, and how many commits came since: a page is
+async fn descends_from_any(
+    repo: &Repository,
+    heads: &[CommitId],
+    commit: CommitId,
+) -> Result<bool, Problem> {
+    for head in heads {
+        if repo.descends(*head, commit).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A cursor is the commits where the first page began, and how many commits came since: a page is
 /// the same whatever happens to the ref meanwhile.
 async fn history(
     app: &App,
@@ -155,27 +168,33 @@ async fn history(
     page: &Page,
 ) -> Result<axum::Json<History>, Problem> {
     let repo = app.repo(caller);
-    let Reading { id: head, source, .. } = repo.open(&Revision::head(book, name)).await?;
+    let reading = repo.open(&Revision::head(book, name)).await?;
+    let (heads, source) = (reading.heads(), reading.source);
     let (start, skip) = match page.cursor.as_deref().map(|cursor| cursor.split_once('-')) {
-        None => (head, 0),
+        None => (heads, 0),
         Some(Some((start, skip))) => {
-            let start: CommitId = start.parse().map_err(|_| Page::bad_cursor())?;
+            let ids = start.split('.').take(heads.len()).map(str::parse);
+            let start: Vec<CommitId> =
+                ids.collect::<Result<_, _>>().map_err(|_| Page::bad_cursor())?;
             let skip = skip.parse().ok().filter(|skip| *skip <= HISTORY);
             let skip = skip.ok_or_else(Page::bad_cursor)?;
             // A commit that is not in this ref's history is not shown for being named.
-            if !repo.descends(head, start).await? {
-                return Err(Page::bad_cursor());
+            for commit in &start {
+                if !descends_from_any(&repo, &heads, *commit).await? {
+                    return Err(Page::bad_cursor());
+                }
             }
             (start, skip)
         }
         Some(None) => return Err(Page::bad_cursor()),
     };
     let size = page.size(app);
-    let found = repo.history(start, path, skip + size + 1).await?;
+    let found = repo.history(&start, path, skip + size + 1).await?;
     let more = found.len() > skip + size;
     let commits = found.iter().skip(skip).take(size);
     let commits = commits.map(|item| CommitView::new(item.id, &item.commit)).collect();
-    let next = more.then(|| format!("{start}-{}", skip + size));
+    let start: Vec<_> = start.iter().map(ToString::to_string).collect();
+    let next = more.then(|| format!("{}-{}", start.join("."), skip + size));
     Ok(axum::Json(History { commits, source: source.as_str(), next }))
 }
 

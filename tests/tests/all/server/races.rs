@@ -97,6 +97,6 @@ async fn race(served: &Served, clients: &[Client]) {
     }
     let report = verify_log(repo.store(), &book, &main).await.unwrap();
     assert_eq!(report.faults, []);
-    let history = repo.history(head.commit, &cas_core::name::BookPath::root(), usize::MAX).await;
+    let history = repo.history(&[head.commit], &cas_core::name::BookPath::root(), usize::MAX).await;
     assert_eq!(history.unwrap().len(), requests.len(), "a chain without a gap");
 }

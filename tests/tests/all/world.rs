@@ -267,7 +267,7 @@ pub(crate) async fn lost_updates(race: &Race, edits: Edits) -> Vec<String> {
         let done = edits(writer).iter().all(|edit| match &edit.edit {
             Edit::Put(content) => files.contains(&(edit.path.to_string(), content.id())),
             Edit::Move { to } => files.iter().any(|(path, _)| path == to.as_str()),
-            Edit::Remove { .. } => true,
+            Edit::Remove { .. } | Edit::Place(_) => true,
         });
         if told.is_ok() != done {
             faults.push(format!("writer {writer} was told {told:?}, the files are {files:?}"));

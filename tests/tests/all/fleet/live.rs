@@ -35,10 +35,13 @@ fn a_live_branch_shows_its_own_on_top_of_upstreams_newest() {
 
     // Reading wrote nothing, and a sync makes the same tree a commit.
     assert_eq!(user.named().len(), before.len() + grown);
-    let seen = user.json(["show", "guide@users/0"])["tree"].clone();
+    let seen = user.json(["checkout", "guide@users/0", "out"]);
+    assert_eq!(seen["source"], "merged");
     user.ok(["sync", "guide@users/0"]);
-    assert_eq!(user.json(["show", "guide@users/0"])["tree"], seen);
-    assert_eq!(user.json(["show", "guide@users/0"])["source"], "own");
+    let synced = user.json(["checkout", "guide@users/0", "out"]);
+    assert_eq!((&synced["tree"], &synced["source"]), (&seen["tree"], &"own".into()));
+    let commit = user.json(["show", "guide@users/0"]);
+    assert_eq!(commit["tree"], seen["tree"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `cas branch`
 
 mod create;
+mod show;
 
 use cas_core::name::{BookId, RefName};
 use cas_core::refs::{Expectation, Follow, LogEntry};
@@ -24,6 +25,7 @@ Examples:
   cas branch create guide@old --from guide@main~5
   cas branch list -l guide 'users/*'       With what each follows
   cas branch follow guide@users/ada live   Shows what is new in its upstream right away
+  cas branch show guide@users/ada          How it stands to its upstream
   cas branch delete guide@old
   cas branch restore guide@old")]
 pub(crate) struct Branch {
@@ -44,6 +46,7 @@ enum Action {
         long: bool,
     },
     Create(create::Create),
+    Show(show::Show),
     /// Change how a branch follows another, or which
     ///
     /// The branch stays where it points. Following another branch needs some history in common.
@@ -94,6 +97,7 @@ impl Branch {
                 });
             }
             Action::Create(command) => return command.run(context).await,
+            Action::Show(command) => return command.run(context).await,
             Action::Follow { name: RefArg { book, name }, how: How(follow), upstream } => {
                 let following = match (follow, upstream) {
                     (Some(follow), upstream) => Some(Following { upstream, follow }),

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::patch::{self, FileDiff};
-use crate::args::FolderArg;
+use crate::args::{BranchArg, FolderArg};
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -20,14 +20,18 @@ use crate::error::CommandError;
 Examples:
   cas diff guide@main~1 guide                  What the last version changed
   cas diff guide guide@users/ada ch1 --patch   ... line by line, in one folder
-  cas diff guide@tags/v1 guide --stat          ... how much")]
+  cas diff guide@tags/v1 guide --stat          ... how much
+  cas diff --upstream guide@users/ada          What a branch changed since it met its upstream")]
 pub(crate) struct Diff {
     /// The version before, e.g. guide@main~1
-    #[arg(value_name = "OLD")]
-    old: Revision,
+    #[arg(value_name = "OLD", required_unless_present = "upstream")]
+    old: Option<Revision>,
     /// The version after, e.g. guide
-    #[arg(value_name = "NEW")]
-    new: Revision,
+    #[arg(value_name = "NEW", required_unless_present = "upstream")]
+    new: Option<Revision>,
+    /// In place of two versions a branch: what it changed since it met its upstream last
+    #[arg(long, value_name = "BOOK@BRANCH", conflicts_with_all = ["old", "new"])]
+    upstream: Option<BranchArg>,
     /// Only this file or folder
     #[arg(default_value = ".", hide_default_value = true)]
     path: FolderArg,
@@ -71,13 +75,23 @@ struct SideView {
 
 impl Diff {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let old = context.reading(&self.old).await?;
-        let new = context.reading(&self.new).await?;
-        let changes = new.repo.diff(old.tree, new.tree, &self.path.0).await?;
+        let (repo, changes) = match (&self.upstream, &self.old, &self.new) {
+            (None, Some(old), Some(new)) => {
+                let (old, new) = (context.reading(old).await?, context.reading(new).await?);
+                let repo = new.repo_with(&old);
+                let changes = repo.diff(old.tree, new.tree, &self.path.0).await?;
+                (repo, changes)
+            }
+            (Some(BranchArg { book, branch }), ..) => {
+                let standing = context.repo.standing(book, branch).await?;
+                (context.repo.clone(), standing.changes)
+            }
+            _ => return Err(CommandError::Usage("name two versions".to_owned())),
+        };
         let mut files = Vec::with_capacity(changes.len());
         for change in &changes {
             let wanted = self.form.stat || self.form.patch;
-            files.push(if wanted { Some(patch::compare(&new.repo, change).await?) } else { None });
+            files.push(if wanted { Some(patch::compare(&repo, change).await?) } else { None });
         }
         let views: Vec<_> = changes
             .iter()

@@ -1,8 +1,6 @@
 //! What a branch follows, once it is there: changing it, and keeping it true when the branch is
 //! reset.
 
-use std::collections::{BTreeSet, VecDeque};
-
 use super::{RefRequest, RepoError, Repository};
 use crate::name::{BookId, CommitId, Operation, RefName};
 use crate::object::Metadata;
@@ -110,36 +108,14 @@ impl Repository {
         metadata_of(base.map(|base| Upstream { base, ..present }).as_ref())
     }
 
-    /// A commit that two come from: `ours` if it is in the history of `theirs`, else the nearest to
-    /// `ours` that is, counted in steps from child to parent; `None` if they share no history.
-    ///
-    /// Reads the history of `theirs` breadth first, as far as it takes to meet `ours`; all of it if
-    /// it does not. With criss-cross merges there may be better ones: this is where following
-    /// begins, not a merge base.
+    /// A commit that two come from: `ours` if it is in the history of `theirs`; `None` if they share
+    /// no history.
     async fn meeting(
         &self,
         theirs: CommitId,
         ours: CommitId,
     ) -> Result<Option<CommitId>, RepoError> {
-        let mut history = BTreeSet::from([theirs]);
-        let mut queue = VecDeque::from([theirs]);
-        while let Some(id) = queue.pop_front() {
-            if id == ours {
-                return Ok(Some(ours));
-            }
-            let parents = self.store.get_commit(&id).await?.parents;
-            queue.extend(parents.into_iter().filter(|parent| history.insert(*parent)));
-        }
-        let mut seen = BTreeSet::from([ours]);
-        let mut queue = VecDeque::from([ours]);
-        while let Some(id) = queue.pop_front() {
-            if history.contains(&id) {
-                return Ok(Some(id));
-            }
-            let parents = self.store.get_commit(&id).await?.parents;
-            queue.extend(parents.into_iter().filter(|parent| seen.insert(*parent)));
-        }
-        Ok(None)
+        Ok(self.bases().common(ours, theirs, None).await?.first().copied())
     }
 }
 

@@ -3,7 +3,9 @@
 //! The merged tree is computed when it is read and remembered by the trees that it came of; nothing
 //! is written. A reader pays one look at the upstream's ref, and a merge when either side moved.
 
-use super::merge::{Conflict, OnConflict};
+use std::sync::Arc;
+
+use super::merge::{Conflict, Merged, OnConflict};
 use super::merging::MergeStatus;
 use super::{RepoError, Repository};
 use crate::name::{BookId, CommitId, TreeId};
@@ -22,6 +24,8 @@ pub(crate) struct Live {
     pub(crate) their_tree: TreeId,
     /// Where both changed the same, and the branch's own is shown.
     pub(crate) conflicts: Vec<Conflict>,
+    /// The merge.
+    pub(crate) merged: Arc<Merged>,
     /// A repository that sees the tree.
     pub(crate) repo: Repository,
 }
@@ -52,6 +56,7 @@ impl Repository {
             their_tree: plan.their_tree,
             conflicts: plan.merged.conflicts.clone(),
             repo: self.seeing(&plan.merged, Some(plan.their_tree)),
+            merged: plan.merged,
         }))
     }
 }

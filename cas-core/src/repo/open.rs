@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::live::Live;
-use super::merge::Conflict;
+use super::merge::{Conflict, Merged};
 use super::merging::MergeStatus;
 use super::{RepoError, Repository};
 use crate::name::{Base, BookId, BookPath, CommitId, Hash, RefName, Revision, TreeId};
@@ -50,6 +50,8 @@ pub struct Sides {
     pub theirs: TreeId,
     /// Where both changed the same, and the branch's own is seen.
     pub conflicts: Vec<Conflict>,
+    /// The result, with what is in memory only.
+    merged: Arc<Merged>,
 }
 
 /// Where what a reader sees comes from.
@@ -145,6 +147,7 @@ impl Reading {
             upstream: live.theirs,
             theirs: live.their_tree,
             conflicts: live.conflicts,
+            merged: live.merged,
         };
         Self { repo: live.repo, tree: live.tree, source, live: Some(Arc::new(sides)), ..self }
     }
@@ -153,6 +156,15 @@ impl Reading {
     pub fn heads(&self) -> Vec<CommitId> {
         let upstream = self.live.as_ref().map(|sides| sides.upstream);
         [self.id].into_iter().chain(upstream).collect()
+    }
+
+    /// A repository that also sees what `other` shows.
+    #[must_use]
+    pub fn repo_with(&self, other: &Self) -> Repository {
+        match &other.live {
+            Some(sides) => self.repo.seeing(&sides.merged, Some(sides.theirs)),
+            None => self.repo.clone(),
+        }
     }
 
     /// Where what is seen at a path comes from. A folder in which both sides have something of

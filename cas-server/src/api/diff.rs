@@ -187,6 +187,8 @@ async fn diff_trees(
 #[derive(Debug)]
 struct Version {
     repo: Repository,
+    /// What was opened; none where a tree was named.
+    reading: Option<Reading>,
     commit: Option<String>,
     tree: TreeId,
     source: Option<Source>,
@@ -195,7 +197,7 @@ struct Version {
 impl Version {
     async fn tree(app: &App, caller: &Caller, id: &str) -> Result<Self, Problem> {
         let tree = tree_of(app, caller, id).await?;
-        Ok(Self { repo: app.repo(caller), commit: None, tree, source: None })
+        Ok(Self { repo: app.repo(caller), reading: None, commit: None, tree, source: None })
     }
 }
 
@@ -214,8 +216,14 @@ async fn version(
         Revision::parse(&format!("{book}@{text}"))?
     };
     caller.may_read(&revision, path)?;
-    let Reading { repo, id, tree, source, .. } = app.repo(caller).open(&revision).await?;
-    Ok(Version { repo, commit: Some(id.to_string()), tree, source: Some(source) })
+    let reading = app.repo(caller).open(&revision).await?;
+    Ok(Version {
+        repo: reading.repo.clone(),
+        commit: Some(reading.id.to_string()),
+        tree: reading.tree,
+        source: Some(reading.source),
+        reading: Some(reading),
+    })
 }
 
 /// What is to be compared, and which part of the result is wanted.
@@ -242,7 +250,12 @@ impl Comparison {
             return Ok(response);
         }
         let (old, new) = (self.from.tree, self.to.tree);
-        let changes = self.to.repo.diff(old, new, &self.path).await?;
+        // Of live branches either side may be nowhere but in memory.
+        let repo = match (&self.from.reading, &self.to.reading) {
+            (Some(from), Some(to)) => to.repo_with(from),
+            _ => self.to.repo.clone(),
+        };
+        let changes = repo.diff(old, new, &self.path).await?;
         let diff = self.page_of(app, &changes)?;
         Ok(head.answer(StatusCode::OK, Body::from(serde_json::to_vec(&diff).unwrap_or_default())))
     }

@@ -11,7 +11,7 @@ use super::{book, create, lesson};
 
 const PROCESSES: usize = 16;
 /// How long it goes on, in seconds, unless `CAS_ISOLATION_SECONDS` says otherwise.
-const SECONDS: u64 = 8;
+const SECONDS: u64 = 6;
 
 /// Writes, syncs, deletes and restores branches that are its own, at random; syncs all of them
 /// now and then. Every line of its own says whose it is.

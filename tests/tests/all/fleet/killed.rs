@@ -8,7 +8,7 @@ use cas_tests::tell;
 
 use super::{book, cat, lesson, put};
 
-const BRANCHES: usize = 150;
+const BRANCHES: usize = 80;
 /// Every so many branches have an edit of their own.
 const EDITED: usize = 10;
 const KILLS: u64 = 20;
@@ -26,8 +26,8 @@ fn invariant_certain_a_killed_sync_is_finished_by_the_next() {
         let mut command = user.command(["sync", "guide@users/*"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        // A sequence that spreads evenly over 0 to 120 ms and hits no moment twice.
-        sleep(Duration::from_micros((nth * 74_085) % 120_000));
+        // A sequence that spreads evenly over 0 to 90 ms and hits no moment twice.
+        sleep(Duration::from_micros((nth * 74_085) % 90_000));
         child.kill().unwrap();
         interrupted += u64::from(!child.wait().unwrap().success());
         user.ok(["sync", "guide@users/*"]);

@@ -118,7 +118,7 @@ fn a_path_is_put_back_to_upstream() {
     let both = ["restore", "guide@users/1", "part1", "part0/lesson0.md"];
     user.ok(both);
     assert_eq!(cat(&user, "guide@users/1", "part1/lesson1.md"), lesson(&[]));
-    assert_eq!(user.json(both.into_iter().chain(["--json"]).collect::<Vec<_>>())["changed"], false);
+    assert_eq!(user.json(both)["changed"], false);
 }
 
 #[test]
@@ -127,7 +127,9 @@ fn what_cannot_be_meant_is_told() {
     user.fails(2, ["sync", "guide"]);
     user.fails(2, ["sync", "guide@users/*", "--against", "guide@main"]);
     assert!(user.fails(2, ["sync", "guide@nobody/*"]).contains("no branch matches"));
-    let said = user.fails(3, ["merge", "guide@main", "--into", "guide@users/3"]);
-    assert!(said.contains("--on-conflict"), "{said}");
+    let ran = user.run(["merge", "guide@main", "--into", "guide@users/3"]);
+    assert_eq!(ran.code(), 3);
+    assert!(ran.stdout().contains("both changed the same lines"), "{}", ran.stdout());
+    assert!(ran.stderr().contains("--on-conflict"), "{}", ran.stderr());
     assert!(user.fails(3, ["restore", "guide", "part0"]).contains("has no upstream"));
 }

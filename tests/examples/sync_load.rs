@@ -19,7 +19,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use cas_core::env::{Env, Timestamp};
-use cas_core::name::{Actor, BlobId, BookId, BookPath, CommitId, EntryName, Operation, RefName};
+use cas_core::name::{
+    Actor, BlobId, BookId, BookPath, CommitId, EntryName, Operation, RefName, Revision, TreeId,
+};
 use cas_core::object::{Commit, Entry, EntryKind, Metadata, Tree};
 use cas_core::refs::{Expectation, Follow, RefUpdate, Upstream};
 use cas_core::repo::{OnConflict, RefFilter, Repository, SyncReport, SyncRequest, SyncStatus};
@@ -59,6 +61,8 @@ async fn main() -> Result<(), Failure> {
     if for_git > 0 {
         rates.push(git(&folder.path().join("git"), for_git.min(branches))?);
     }
+    let seen = live_trees(&store, branches).await?;
+    live_reads(&store).await?;
     let (preview, took) = sync(&store, "users/*", true).await?;
     say("preview", &preview, took);
     let (report, took) = sync(&store, "users/*", false).await?;
@@ -70,6 +74,10 @@ async fn main() -> Result<(), Failure> {
         tell(&format!("git: {git:.0} branches/s; cas: {rate:.0} branches/s, {:.1} x", rate / git));
     }
     check(&store, branches).await?;
+    if live_trees(&store, branches).await? != seen {
+        return Err("a live read showed another tree than the sync made".into());
+    }
+    tell("live reads before the sync showed the same trees");
     tell(&format!("most memory: {} MiB", peak_mib()));
     let summed: u64 = report.outcomes.values().sum();
     if summed != report.branches || report.branches != branches as u64 {
@@ -175,7 +183,7 @@ struct Book<'a> {
 }
 
 impl Book<'_> {
-    async fn tree(&self, entries: Vec<Entry>) -> Result<(Tree, cas_core::name::TreeId), Failure> {
+    async fn tree(&self, entries: Vec<Entry>) -> Result<(Tree, TreeId), Failure> {
         let tree = Tree::from_entries(entries)?;
         let (id, _) = self.session.put_tree(&tree).await?;
         Ok((tree, id))
@@ -204,7 +212,7 @@ impl Book<'_> {
 
 async fn commit(
     session: &Session,
-    tree: cas_core::name::TreeId,
+    tree: TreeId,
     parent: Option<CommitId>,
 ) -> Result<CommitId, Failure> {
     let commit = Commit {
@@ -319,6 +327,58 @@ async fn move_all(
         answer?;
     }
     Ok(())
+}
+
+/// What readers of a sample of branches see.
+async fn live_trees(store: &Store, branches: usize) -> Result<Vec<TreeId>, Failure> {
+    let repo = repo(store)?;
+    let mut trees = Vec::new();
+    for n in (0..branches).step_by((branches / 200).max(1)) {
+        let revision = Revision::head(BookId::parse("guide")?, branch(n)?);
+        trees.push(repo.open(&revision).await?.tree);
+    }
+    Ok(trees)
+}
+
+/// How long it takes to read one file: of a live branch for the first time after the base changed
+/// and when warm, and of a plain one.
+async fn live_reads(store: &Store) -> Result<(), Failure> {
+    // A branch with five edits, and one without that points at the base's older version.
+    let edited = (0..1_000).find(|n| branch_edits(*n).len() >= 5).unwrap_or(0);
+    let plain = RefName::parse("plain")?;
+    let first = repo(store)?.find_ref(&BookId::parse("guide")?, &branch(edited)?).await?.commit;
+    move_all(store, &[(plain.clone(), None, first)]).await?;
+    let path = BookPath::parse("07-part/03-chapter/05-lesson.md")?;
+    let read = async |repo: &Repository, name: &RefName| -> Result<f64, Failure> {
+        let started = now();
+        let revision = Revision::head(BookId::parse("guide")?, name.clone());
+        let reading = repo.open(&revision).await?;
+        reading.repo.read_file(reading.tree, &path).await?;
+        Ok(started.elapsed().as_secs_f64() * 1e6)
+    };
+    let (mut cold, mut cold_plain) = (Vec::new(), Vec::new());
+    for _ in 0..50 {
+        // A new repository remembers no merge.
+        cold.push(read(&repo(store)?, &branch(edited)?).await?);
+        cold_plain.push(read(&repo(store)?, &plain).await?);
+    }
+    let one = repo(store)?;
+    let (mut warm, mut warm_plain) = (Vec::new(), Vec::new());
+    for _ in 0..2_000 {
+        warm.push(read(&one, &branch(edited)?).await?);
+        warm_plain.push(read(&one, &plain).await?);
+    }
+    let [cold, cold_plain, warm, warm_plain] = [cold, cold_plain, warm, warm_plain].map(median);
+    tell(&format!(
+        "a file of a live branch with five edits: first {cold:.0} µs (plain {cold_plain:.0}), warm {warm:.0} µs (plain {warm_plain:.0}, {:.2} x)",
+        warm / warm_plain
+    ));
+    Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Compares a sample of branches with a merge done by hand.

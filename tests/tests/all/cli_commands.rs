@@ -271,7 +271,7 @@ fn ls_answers_in_json_with_totals_of_folders() {
     let user = with_guide();
     let items = user.json(["ls", "guide"]);
     for item in items.as_array().unwrap() {
-        assert_keys(item, &["path", "kind", "id", "size", "files"]);
+        assert_keys(item, &["path", "kind", "id", "size", "files", "source"]);
         assert!(is_id(&item["id"]), "{item}");
     }
     let facts: Vec<_> = items

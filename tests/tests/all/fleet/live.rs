@@ -29,7 +29,7 @@ fn a_live_branch_shows_its_own_on_top_of_upstreams_newest() {
     user.ok(["checkout", "guide@users/0", "out"]);
     assert_eq!(std::fs::read_to_string(user.path("out/part0/lesson0.md")).unwrap(), both);
 
-    let listed = user.json(["ls", "-r", "guide@users/0"]);
+    let listed = user.json(["ls", "--recursive", "guide@users/0"]);
     let source = |path: &str| {
         let items = listed.as_array().unwrap();
         items.iter().find(|item| item["path"] == path).unwrap()["source"].clone()

@@ -28,6 +28,7 @@ mod http_diff;
 mod http_search;
 mod limits;
 mod local_store;
+mod merge;
 mod race;
 mod real_servers;
 mod ref_faults;

@@ -30,6 +30,7 @@ mod http_search;
 mod limits;
 mod local_store;
 mod personal;
+mod merge;
 mod race;
 mod real_servers;
 mod ref_faults;

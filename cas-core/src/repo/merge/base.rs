@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::{MergeMemo, OnConflict, merge_trees};
-use crate::name::{CommitId, TreeId};
+use super::{ConflictKind, MergeMemo, Merged, OnConflict, merge_trees};
+use crate::name::{BookPath, CommitId, TreeId};
+use crate::object::{Kind, Tree};
+use crate::repo::editor::TreeEditor;
+use crate::repo::read::Found;
 use crate::repo::{RepoError, Repository};
 use crate::store::Store;
 
@@ -168,15 +171,58 @@ impl Bases<'_> {
             let common = self.best(&bases[..=at], *next).await?;
             let (base, seen) = match Box::pin(self.tree(repo.clone(), &common)).await? {
                 Some(found) => found,
-                None => (tree, repo),
+                None => empty(repo),
             };
             let three = (base, tree, theirs);
             let merged = merge_trees(&seen, self.memo, three, OnConflict::Markers).await?;
-            repo = seen.seeing(&merged, None);
-            tree = merged.tree;
+            (tree, repo) = undecided(seen.seeing(&merged, None), base, &merged).await?;
         }
         Ok(Some((tree, repo)))
     }
+}
+
+/// The tree of two histories that begin apart: nothing.
+fn empty(repo: Repository) -> (TreeId, Repository) {
+    let (id, bytes) = Tree::default().encode_with_id();
+    let store = repo.store.overlaid([(Kind::Tree, *id.hash(), bytes.into())], None);
+    (id, Repository { store, ..repo })
+}
+
+/// The tree of `merged`, which `repo` sees, without what it took from one side in a conflict:
+/// there it is as in `base` again. Were it not, the side that was taken would look as if it had
+/// done nothing, and the other would win without a word. Texts keep their markers.
+async fn undecided(
+    repo: Repository,
+    base: TreeId,
+    merged: &Merged,
+) -> Result<(TreeId, Repository), RepoError> {
+    let mut editor = TreeEditor::new(&repo.store, merged.tree).await?;
+    for conflict in &merged.conflicts {
+        let now = editor.get(&conflict.path).await?.and_then(|entry| entry.blob_id());
+        let sides = [conflict.ours, conflict.theirs];
+        let is_new = now.is_some_and(|id| sides.iter().flatten().all(|side| side.id != id));
+        if is_new && matches!(conflict.kind, ConflictKind::Content | ConflictKind::AddAdd) {
+            continue;
+        }
+        for path in std::iter::once(&conflict.path).chain(&conflict.other) {
+            match repo.find(base, path).await? {
+                Some(Found::Entry(entry)) => {
+                    for way in std::iter::successors(path.parent(), BookPath::parent) {
+                        if editor.get(&way).await?.is_some_and(|entry| !entry.kind.is_tree()) {
+                            editor.remove(&way).await?;
+                        }
+                    }
+                    editor.set(path, entry).await?;
+                }
+                _ => drop(editor.remove(path).await?),
+            }
+        }
+    }
+    let tree = editor.write(None).await?;
+    let trees = editor.written();
+    let made = trees.iter().map(|(id, tree)| (Kind::Tree, *id.hash(), tree.encode().into()));
+    let store = repo.store.overlaid(made, None);
+    Ok((tree, Repository { store, ..repo }))
 }
 
 /// The commits reachable from `from`, with those.

@@ -105,11 +105,13 @@ pub(super) async fn merge_files(
         return Ok(taken(kind));
     }
     let Some(kind) = merged_mode(base.map(|base| base.kind), ours.kind, theirs.kind) else {
-        // Added by both as the same content with different modes.
+        // Added by both with different modes: a conflict, whatever the content.
+        let taken = taken(ConflictKind::AddAdd);
         if ours.id == theirs.id {
-            return Ok(taken(ConflictKind::AddAdd));
+            return Ok(taken);
         }
-        return merge_content(store, base, ours, theirs, ours.kind, on_conflict).await;
+        let merged = merge_content(store, base, ours, theirs, taken.entry.kind, on_conflict);
+        return Ok(MergedLeaf { conflict: taken.conflict, ..merged.await? });
     };
     let unchanged = |entry: &Entry| base.is_some_and(|base| base.id == entry.id);
     let content = if ours.id == theirs.id || unchanged(theirs) {
@@ -158,7 +160,8 @@ async fn merge_content(
     let id = BlobId::of(&bytes);
     let totals = Totals::file(bytes.len() as u64);
     let entry = Entry { name: ours.name.clone(), kind, id: *id.hash(), totals };
-    let known = [ours, theirs].into_iter().chain(base).any(|side| side.id == entry.id);
+    // What only the base has may be in no store: of several bases it is made in memory.
+    let known = ours.id == entry.id || theirs.id == entry.id;
     let object = (!known).then(|| NewObject { kind: Kind::Blob, id: entry.id, bytes });
     Ok(MergedLeaf { entry, conflict: (merged.conflicts > 0).then_some(conflict), object })
 }

@@ -351,24 +351,25 @@ impl<'a> Moves<'a> {
             return Ok(Went::Nowhere);
         }
         let mut similar = Vec::new();
-        let mut best = 0;
+        let mut rivals = Vec::new();
         let added = changes.iter().filter(|change| change.status == ChangeStatus::Added);
         for (to, new) in added.filter_map(|change| change.new.map(|new| (&change.path, new))) {
             let percent = self.alike(before, new).await?;
-            if percent >= SIMILAR_PERCENT {
-                best = best.max(percent);
-                similar.push((to, new));
+            if percent < SIMILAR_PERCENT {
+                continue;
             }
-        }
-        let mut rivals = Vec::new();
-        if let [(_, new), ..] = similar[..] {
+            similar.push((to, new));
             let removed = changes.iter().filter(|change| change.status == ChangeStatus::Removed);
             for change in removed.filter(|change| change.path != *path) {
                 let Some(old) = change.old else { continue };
-                if self.alike(old, new).await? >= best {
+                if self.alike(old, new).await? >= percent {
                     rivals.push(&change.path);
                 }
             }
+        }
+        if self.comparisons >= COMPARISONS {
+            // Not all were compared: nothing is certain.
+            return Ok(if similar.is_empty() { Went::Nowhere } else { Went::Unclear });
         }
         Ok(choose(path, &similar, rivals.into_iter()))
     }

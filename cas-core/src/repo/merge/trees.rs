@@ -140,7 +140,9 @@ impl<'a> Merge<'a> {
             let tree = |entry: Option<&Entry>| entry.and_then(Entry::tree_id);
             let (b, o, t) = (tree(base), tree(ours), tree(theirs));
             let is_tree = |entry: &&Entry| entry.kind.is_tree();
-            if o == t || b == t {
+            // What both made the same of a directory is opened all the same: a file that neither
+            // has there any more may have been moved by each to another place.
+            if b == t || (o == t && b.is_none()) {
                 node.done.extend(ours.filter(is_tree).cloned());
             } else if b == o {
                 node.done.extend(theirs.filter(is_tree).cloned());
@@ -198,7 +200,8 @@ impl<'a> Merge<'a> {
             let entries = std::mem::take(&mut node.done);
             let tree = self.tree(&node, entries)?;
             let (id, bytes) = tree.encode_with_id();
-            if !node.ids.contains(&Some(id)) {
+            // What only the base has may be in no store: of several bases it is made in memory.
+            if !node.ids[1..].contains(&Some(id)) {
                 self.made.insert((Kind::Tree, *id.hash()), bytes.into());
             }
             match node.parent {
@@ -278,7 +281,9 @@ impl<'a> Merge<'a> {
         let mut made = self.made;
         take_objects(&mut made, Kind::Tree, *tree.hash(), &mut objects);
         let mut conflicts = self.conflicts;
-        conflicts.sort_by(|a, b| (&a.path, a.kind).cmp(&(&b.path, b.kind)));
+        let key = |conflict: &Conflict| (conflict.path.clone(), conflict.kind);
+        conflicts.sort_by_cached_key(key);
+        conflicts.dedup_by_key(|conflict| key(conflict));
         Merged { tree, conflicts, merged_files: self.merged_files, objects: Arc::new(objects) }
     }
 }

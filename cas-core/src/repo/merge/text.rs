@@ -10,6 +10,7 @@
 //! of its own, merged apart from the lines.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, InternedInput, Interner, Token, sources};
@@ -155,9 +156,9 @@ fn regions(ours: &[(Range<u32>, Range<u32>)], theirs: &[(Range<u32>, Range<u32>)
             let grown = length(after) - length(before);
             let who = if take_ours { Changed::Ours } else { Changed::Theirs };
             if take_ours {
-                our_shift += grown
+                our_shift += grown;
             } else {
-                their_shift += grown
+                their_shift += grown;
             }
             by = Some(by.map_or(who, |by| if by == who { by } else { Changed::Both }));
         }
@@ -268,7 +269,7 @@ fn with_crlf(text: &[u8]) -> Vec<u8> {
 /// How alike two texts are, from 0 to 100: the bytes of the lines that both have, as a part of the
 /// longer one.
 pub(super) fn similarity(a: &[u8], b: &[u8]) -> u64 {
-    let mut counts = std::collections::HashMap::<&[u8], u64>::new();
+    let mut counts = BTreeMap::<&[u8], u64>::new();
     for line in a.split_inclusive(|byte| *byte == b'\n') {
         *counts.entry(line).or_default() += 1;
     }

@@ -1,6 +1,6 @@
 //! Random small books, and what two people do to them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use cas_core::object::EntryKind;
@@ -200,7 +200,7 @@ fn edit(dice: &mut Dice, text: &Bytes) -> Bytes {
 
 /// How alike two texts are in percent, as the engine counts.
 fn alike(a: &[u8], b: &[u8]) -> usize {
-    let mut counts = HashMap::<&[u8], usize>::new();
+    let mut counts = BTreeMap::<&[u8], usize>::new();
     a.split_inclusive(|byte| *byte == b'\n').for_each(|line| *counts.entry(line).or_default() += 1);
     let common = b.split_inclusive(|byte| *byte == b'\n').filter(|line| {
         counts.get_mut(line).filter(|count| **count > 0).is_some_and(|count| {

@@ -68,6 +68,12 @@ impl Case {
         case
     }
 
+    /// Whether two files were equal at first, so that which of them was moved cannot be told.
+    pub(super) fn has_twins(&self) -> bool {
+        let contents: BTreeSet<_> = self.base.values().map(|(_, content)| content).collect();
+        contents.len() < self.base.len()
+    }
+
     /// Whether somebody moved a file and left about so much of it that git takes it for moved
     /// and we do not. What git counts is not just what we count.
     pub(super) fn has_close_move(&self) -> bool {

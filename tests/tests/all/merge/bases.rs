@@ -59,10 +59,10 @@ async fn the_base_is_where_histories_meet() {
     assert_eq!(bases(&repo, c, d).await, [b]);
     // The branch d is merged back, and both go on.
     let merged = commit(&repo, &[("a", "5")], &[c, d]).await;
-    let e = commit(&repo, &[("a", "6")], &[d]).await;
-    assert_eq!(bases(&repo, merged, e).await, [d]);
-    let f = commit(&repo, &[("a", "7")], &[merged]).await;
-    assert_eq!(bases(&repo, f, e).await, [d]);
+    let later = commit(&repo, &[("a", "6")], &[d]).await;
+    assert_eq!(bases(&repo, merged, later).await, [d]);
+    let last = commit(&repo, &[("a", "7")], &[merged]).await;
+    assert_eq!(bases(&repo, last, later).await, [d]);
 }
 
 #[tokio::test]

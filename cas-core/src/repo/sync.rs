@@ -209,7 +209,7 @@ struct Syncing {
 enum Step {
     /// The branch is deleted.
     Gone,
-    Done(SyncItem),
+    Done(Box<SyncItem>),
     Bring(Box<Bring>),
 }
 
@@ -276,7 +276,7 @@ impl Syncing {
         for step in steps.await? {
             match step {
                 Step::Gone => {}
-                Step::Done(item) => items.push(item),
+                Step::Done(item) => items.push(*item),
                 Step::Bring(bring) => brings.push(*bring),
             }
         }
@@ -301,7 +301,7 @@ impl Syncing {
         for attempt in 0..ATTEMPTS {
             let bring = match self.step(name.clone()).await? {
                 Step::Gone => return Ok(SyncItem::skipped(name, "it was deleted meanwhile")),
-                Step::Done(item) => return Ok(item),
+                Step::Done(item) => return Ok(*item),
                 Step::Bring(bring) => *bring,
             };
             match self.repo.bring_forward(vec![bring]).await?.pop() {
@@ -326,10 +326,10 @@ impl Syncing {
             return Ok(Step::Gone);
         };
         let Some(upstream) = head.entry.upstream() else {
-            return Ok(Step::Done(SyncItem::skipped(name, "it has no upstream")));
+            return Ok(Step::done(SyncItem::skipped(name, "it has no upstream")));
         };
         let Some(theirs) = self.theirs(&upstream).await? else {
-            return Ok(Step::Done(SyncItem::skipped(name, "its upstream is not there")));
+            return Ok(Step::done(SyncItem::skipped(name, "its upstream is not there")));
         };
         let policy = self.request.on_conflict;
         let plan = self.repo.plan_merge(commit, theirs, Some(upstream.base), policy).await;
@@ -338,7 +338,7 @@ impl Syncing {
             Err(error) => return of_the_branch(name, error),
         };
         if self.request.dry_run || !plan.writes() {
-            return Ok(Step::Done(SyncItem::of(name, plan.report(None))));
+            return Ok(Step::done(SyncItem::of(name, plan.report(None))));
         }
         let said = || format!("Sync with {}", upstream.name);
         Ok(Step::Bring(Box::new(Bring {
@@ -374,6 +374,12 @@ impl Syncing {
     }
 }
 
+impl Step {
+    fn done(item: SyncItem) -> Self {
+        Self::Done(Box::new(item))
+    }
+}
+
 impl SyncItem {
     fn of(name: RefName, report: MergeReport) -> Self {
         let status = report.status.into();
@@ -396,7 +402,7 @@ impl SyncItem {
 fn of_the_branch(name: RefName, error: RepoError) -> Result<Step, RepoError> {
     use crate::error::ErrorKind::{Conflict, Corrupt, Invalid, NotFound};
     match error.kind() {
-        Conflict | Corrupt | Invalid | NotFound => Ok(Step::Done(SyncItem::failed(name, error))),
+        Conflict | Corrupt | Invalid | NotFound => Ok(Step::done(SyncItem::failed(name, error))),
         _ => Err(error),
     }
 }

@@ -1,6 +1,6 @@
 //! Objects in memory over a store: what was computed and is written nowhere.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use crate::object::Kind;
 #[derive(Debug)]
 pub(super) struct OverlayObjects {
     below: Arc<dyn Objects>,
-    objects: HashMap<(Kind, Hash), Bytes>,
+    objects: BTreeMap<(Kind, Hash), Bytes>,
     /// A tree of the store below that has most of what the trees in memory have.
     nearest: Option<TreeId>,
 }
@@ -22,7 +22,7 @@ pub(super) struct OverlayObjects {
 impl OverlayObjects {
     pub(super) fn new(
         below: Arc<dyn Objects>,
-        objects: HashMap<(Kind, Hash), Bytes>,
+        objects: BTreeMap<(Kind, Hash), Bytes>,
         nearest: Option<TreeId>,
     ) -> Self {
         Self { below, objects, nearest }
@@ -82,7 +82,7 @@ impl Objects for OverlayObjects {
                 blobs.retain(|(id, _)| !in_memory(Kind::Blob, id.hash()));
                 self.below.prefetch(Want::Blobs(blobs)).await
             }
-            want => self.below.prefetch(want).await,
+            want @ Want::Tree { .. } => self.below.prefetch(want).await,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Three-way merge of trees: a pure function of three ids and a policy.
 //!
-//! Only directories that differ on both sides are opened; a subtree that one side left alone is
+//! Only directories that both sides changed are opened; a subtree that one side left alone is
 //! taken whole from the other. What only one side changed is taken; what both changed is merged by
 //! lines if it is text, and is otherwise a conflict, which the policy resolves and the result
 //! names. Nothing is written: new trees and blobs are handed out in memory, for a reader to look

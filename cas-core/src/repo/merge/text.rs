@@ -10,6 +10,7 @@
 //! of its own, merged apart from the lines.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, InternedInput, Interner, Token, sources};
@@ -155,9 +156,9 @@ fn regions(ours: &[(Range<u32>, Range<u32>)], theirs: &[(Range<u32>, Range<u32>)
             let grown = length(after) - length(before);
             let who = if take_ours { Changed::Ours } else { Changed::Theirs };
             if take_ours {
-                our_shift += grown
+                our_shift += grown;
             } else {
-                their_shift += grown
+                their_shift += grown;
             }
             by = Some(by.map_or(who, |by| if by == who { by } else { Changed::Both }));
         }
@@ -266,23 +267,32 @@ fn with_crlf(text: &[u8]) -> Vec<u8> {
 }
 
 /// How alike two texts are, from 0 to 100: the bytes of the lines that both have, as a part of the
-/// longer one.
+/// longer one. How a line ends does not matter, and counts for one byte.
 pub(super) fn similarity(a: &[u8], b: &[u8]) -> u64 {
-    let mut counts = std::collections::HashMap::<&[u8], u64>::new();
-    for line in a.split_inclusive(|byte| *byte == b'\n') {
+    let mut counts = BTreeMap::<&[u8], u64>::new();
+    let (mut of_a, mut of_b, mut common) = (0, 0, 0);
+    for line in bare_lines(a) {
         *counts.entry(line).or_default() += 1;
+        of_a += line.len() as u64 + 1;
     }
-    let mut common = 0;
-    for line in b.split_inclusive(|byte| *byte == b'\n') {
+    for line in bare_lines(b) {
+        of_b += line.len() as u64 + 1;
         if let Some(count) = counts.get_mut(line).filter(|count| **count > 0) {
             *count -= 1;
-            common += line.len() as u64;
+            common += line.len() as u64 + 1;
         }
     }
-    match a.len().max(b.len()) as u64 {
+    match of_a.max(of_b) {
         0 => 0,
         longer => common * 100 / longer,
     }
+}
+
+fn bare_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n').map(|line| {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    })
 }
 
 #[cfg(test)]
@@ -345,6 +355,7 @@ mod tests {
     #[test]
     fn similarity_is_that_of_lines() {
         assert_eq!(similarity(b"a\nb\nc\nd\n", b"a\nb\nc\nx\n"), 75);
+        assert_eq!(similarity(b"a\nb\nc\nd\n", b"a\r\nb\r\nc\r\nx\r\n"), 75);
         assert_eq!(similarity(b"", b""), 0);
         assert_eq!(similarity(b"same\n", b"same\n"), 100);
     }

@@ -3,7 +3,7 @@
 //! A name may be a file on one side and a folder on another. Files and folders are merged apart,
 //! each as if the other kind were not there; a name that is both in the end is a conflict.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -58,7 +58,7 @@ pub(super) struct Merge<'a> {
     pub(super) conflicts: Vec<Conflict>,
     pub(super) merged_files: usize,
     /// Trees and blobs that were made.
-    pub(super) made: HashMap<(Kind, Hash), Bytes>,
+    pub(super) made: BTreeMap<(Kind, Hash), Bytes>,
     /// Files that one side or both removed and that may be elsewhere.
     pub(super) removed: Vec<Removed>,
 }
@@ -98,7 +98,7 @@ impl<'a> Merge<'a> {
         on_conflict: OnConflict,
     ) -> Self {
         let nodes = Vec::new();
-        let (conflicts, removed, made) = (Vec::new(), Vec::new(), HashMap::new());
+        let (conflicts, removed, made) = (Vec::new(), Vec::new(), BTreeMap::new());
         Self { repo, memo, roots, on_conflict, nodes, conflicts, merged_files: 0, made, removed }
     }
 
@@ -290,7 +290,7 @@ impl<'a> Merge<'a> {
 
 /// Moves the object and those that it names from `made` to `objects`, what is named first.
 fn take_objects(
-    made: &mut HashMap<(Kind, Hash), Bytes>,
+    made: &mut BTreeMap<(Kind, Hash), Bytes>,
     kind: Kind,
     id: Hash,
     objects: &mut Vec<NewObject>,

@@ -50,19 +50,19 @@ async fn bases(repo: &Repository, ours: CommitId, theirs: CommitId) -> Vec<Commi
 #[tokio::test]
 async fn the_base_is_where_histories_meet() {
     let repo = shelf();
-    let a = commit(&repo, &[("a", "1")], &[]).await;
-    let b = commit(&repo, &[("a", "2")], &[a]).await;
+    let first = commit(&repo, &[("a", "1")], &[]).await;
+    let b = commit(&repo, &[("a", "2")], &[first]).await;
     let c = commit(&repo, &[("a", "3")], &[b]).await;
     let d = commit(&repo, &[("a", "4")], &[b]).await;
     assert_eq!(bases(&repo, c, c).await, [c]);
-    assert_eq!(bases(&repo, a, c).await, [a]);
+    assert_eq!(bases(&repo, first, c).await, [first]);
     assert_eq!(bases(&repo, c, d).await, [b]);
     // The branch d is merged back, and both go on.
-    let m = commit(&repo, &[("a", "5")], &[c, d]).await;
-    let e = commit(&repo, &[("a", "6")], &[d]).await;
-    assert_eq!(bases(&repo, m, e).await, [d]);
-    let f = commit(&repo, &[("a", "7")], &[m]).await;
-    assert_eq!(bases(&repo, f, e).await, [d]);
+    let merged = commit(&repo, &[("a", "5")], &[c, d]).await;
+    let later = commit(&repo, &[("a", "6")], &[d]).await;
+    assert_eq!(bases(&repo, merged, later).await, [d]);
+    let last = commit(&repo, &[("a", "7")], &[merged]).await;
+    assert_eq!(bases(&repo, last, later).await, [d]);
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ use super::{merge, planted, shelf};
 use books::{Case, Dice};
 use program::{Git, GitMerge, say};
 
+const UNCLEAR: &str = "where a file went is not certain, and git guesses";
+
 /// What we made of a case: whether it was clean, the tree as git names it, and the conflicts.
 struct Made {
     git: GitMerge,
@@ -107,8 +109,8 @@ fn class(
     if agrees(no_folders) {
         return Some("git follows the rename of a folder");
     }
-    if !ours.git.clean && ours.kinds.contains(&ConflictKind::RenameUnclear) {
-        return Some("where a file went is not certain, and git guesses");
+    if ours.kinds.contains(&ConflictKind::RenameUnclear) {
+        return Some(UNCLEAR);
     }
     if case.endings && ours.git.clean && !default.clean {
         return Some("all line endings of a file were changed");
@@ -116,5 +118,5 @@ fn class(
     if default != only_exact && case.has_close_move() {
         return Some("a file was moved and is alike by about 50 to 60 percent");
     }
-    None
+    case.has_twins().then_some(UNCLEAR)
 }

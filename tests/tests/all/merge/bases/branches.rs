@@ -172,7 +172,7 @@ async fn a_merge_cannot_break_the_rules_of_the_book() {
     branch(&world.plain, ours).await;
     let refused = world.plain.merge(&wish(theirs, "m", OnConflict::Fail), false).await;
     let Err(RepoError::Schema { violations }) = refused else { panic!("{refused:?}") };
-    let paths: Vec<_> = violations.iter().map(|found| found.path.to_string()).collect();
+    let paths: Vec<_> = violations.iter().map(|found| found.path.clone()).collect();
     assert_eq!(paths, ["c"]);
     assert_eq!(world.log(&user()).await.len(), 1);
 }

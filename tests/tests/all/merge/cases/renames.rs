@@ -42,6 +42,11 @@ const MOVES: &[Row] = &[
         Clean(&[("b*", TEXT)]),
     ),
     row(
+        "one moves and changes all endings, the other edits",
+        [&[("a", TEXT)], &[("b", "one\r\ntwo\r\nthree\r\nfour\r\nfive\r\n")], &[("a", TOP)]],
+        Clean(&[("b", "ONE\r\ntwo\r\nthree\r\nfour\r\nfive\r\n")]),
+    ),
+    row(
         "one moves and edits, the other edits",
         [&[("a", TEXT)], &[("b", ALIKE)], &[("a", TOP)]],
         Clean(&[("b", ALIKE_TOP)]),

@@ -1,6 +1,6 @@
 //! Random small books, and what two people do to them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use cas_core::object::EntryKind;
@@ -66,6 +66,12 @@ impl Case {
             }
         }
         case
+    }
+
+    /// Whether two files were equal at first, so that which of them was moved cannot be told.
+    pub(super) fn has_twins(&self) -> bool {
+        let contents: BTreeSet<_> = self.base.values().map(|(_, content)| content).collect();
+        contents.len() < self.base.len()
     }
 
     /// Whether somebody moved a file and left about so much of it that git takes it for moved
@@ -200,7 +206,7 @@ fn edit(dice: &mut Dice, text: &Bytes) -> Bytes {
 
 /// How alike two texts are in percent, as the engine counts.
 fn alike(a: &[u8], b: &[u8]) -> usize {
-    let mut counts = HashMap::<&[u8], usize>::new();
+    let mut counts = BTreeMap::<&[u8], usize>::new();
     a.split_inclusive(|byte| *byte == b'\n').for_each(|line| *counts.entry(line).or_default() += 1);
     let common = b.split_inclusive(|byte| *byte == b'\n').filter(|line| {
         counts.get_mut(line).filter(|count| **count > 0).is_some_and(|count| {

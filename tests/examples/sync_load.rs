@@ -38,6 +38,9 @@ const LINES: usize = 60;
 /// How many branches are written together.
 const TOGETHER: usize = 1_000;
 
+/// How many branches git merges in processes of their own.
+const ONE_BY_ONE: usize = 200;
+
 /// The edits of one branch, or of the base: file, line, text.
 type Edits = BTreeMap<usize, (usize, String)>;
 
@@ -67,11 +70,18 @@ async fn main() -> Result<(), Failure> {
     say("preview", &preview, took);
     let (report, took) = sync(&store, "users/*", false).await?;
     say("sync", &report, took);
-    let rate = f64::from(u32::try_from(report.branches)?) / took;
+    let rate = rate(usize::try_from(report.branches)?, took);
     let (again, took) = sync(&store, "users/*", false).await?;
     say("sync again", &again, took);
-    for git in rates.into_iter().flatten() {
-        tell(&format!("git: {git:.0} branches/s; cas: {rate:.0} branches/s, {:.1} x", rate / git));
+    for (together, each) in rates.into_iter().flatten() {
+        tell(&format!(
+            "git, all in one process: {together:.0} branches/s; cas: {rate:.0}, {:.1} x",
+            rate / together
+        ));
+        tell(&format!(
+            "git, processes for each: {each:.0} branches/s; cas: {rate:.0}, {:.1} x",
+            rate / each
+        ));
     }
     check(&store, branches).await?;
     if live_trees(&store, branches).await? != seen {
@@ -92,7 +102,7 @@ fn say(what: &str, report: &SyncReport, took: f64) {
         .filter(|status| report.count(*status) > 0)
         .map(|status| format!("{} {}", report.count(status), status.as_str()))
         .collect();
-    let rate = report.branches as f64 / took;
+    let rate = rate(usize::try_from(report.branches).unwrap_or(0), took);
     tell(&format!("{what}: {} in {took:.2} s, {rate:.0} branches/s", sums.join(", ")));
 }
 
@@ -404,8 +414,9 @@ async fn check(store: &Store, branches: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The same merges by git: branches per second. Nothing where git is not installed or is too old.
-fn git(home: &Path, branches: usize) -> Result<Option<f64>, Failure> {
+/// The same merges by git: branches per second, all in one process and each in processes of its
+/// own. Nothing where git is not installed or is too old.
+fn git(home: &Path, branches: usize) -> Result<Option<(f64, f64)>, Failure> {
     std::fs::create_dir_all(home)?;
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
@@ -433,11 +444,15 @@ fn git(home: &Path, branches: usize) -> Result<Option<f64>, Failure> {
     }
     stream.push_str(&head("refs/heads/main", Some("refs/heads/base")));
     let base = base_edits();
-    base.keys().for_each(|n| stream.push_str(&file(*n, &base)));
+    for n in base.keys() {
+        stream.push_str(&file(*n, &base));
+    }
     for n in 0..branches {
         let edits = branch_edits(n);
         stream.push_str(&head(&format!("refs/heads/users/{n:07}"), Some("refs/heads/base")));
-        edits.keys().for_each(|n| stream.push_str(&file(*n, &edits)));
+        for n in edits.keys() {
+            stream.push_str(&file(*n, &edits));
+        }
     }
     run(git(&["fast-import", "--quiet"]), &stream)?;
     let main = run(git(&["rev-parse", "main"]), "")?.trim().to_owned();
@@ -463,7 +478,24 @@ fn git(home: &Path, branches: usize) -> Result<Option<f64>, Failure> {
         );
     }
     run(git(&["fast-import", "--quiet", "--force"]), &stream)?;
-    Ok(Some(branches as f64 / started.elapsed().as_secs_f64()))
+    let together = rate(branches, started.elapsed().as_secs_f64());
+    // One branch after the other, as a script does it that has no need to hurry.
+    let one_by_one = branches.min(ONE_BY_ONE);
+    let started = now();
+    for n in 0..one_by_one {
+        let name = format!("refs/heads/users/{n:07}");
+        let ours = run(git(&["rev-parse", &format!("{name}^1")]), "")?.trim().to_owned();
+        let tree = run(git(&["merge-tree", "--write-tree", &ours, "main"]), "")?.trim().to_owned();
+        let make = ["commit-tree", "-m", "Sync", "-p", &ours, "-p", "main", &tree];
+        let made = run(git(&make), "")?.trim().to_owned();
+        run(git(&["update-ref", &name, &made]), "")?;
+    }
+    Ok(Some((together, rate(one_by_one, started.elapsed().as_secs_f64()))))
+}
+
+/// How many a second.
+fn rate(number: usize, seconds: f64) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / seconds
 }
 
 fn run(mut command: Command, input: &str) -> Result<String, Failure> {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use cas_core::ErrorKind;
-use cas_core::name::{Base, Revision};
+use cas_core::name::{Base, BookPath, Revision};
 use cas_core::repo::{
     Conflict, MergeReport, MergeRequest, MergeStatus, OnConflict, Side, one_line,
 };
@@ -147,13 +147,13 @@ fn said(report: &MergeReport, into: &str, dry_run: bool) -> String {
     match report.status {
         MergeStatus::UpToDate => format!("{into} is up to date"),
         MergeStatus::FastForward => {
-            format!("{into} {would}fast-forwarded to {}", short(&report.theirs))
+            format!("{into} {would}fast-forwarded to {}", short(report.theirs))
         }
         MergeStatus::Merged if dry_run => format!("{into} would be merged, {}", files(report)),
         MergeStatus::Merged => {
-            format!("{into} merged, {}: commit {}", files(report), short(&report.commit))
+            format!("{into} merged, {}: commit {}", files(report), short(report.commit))
         }
-        MergeStatus::Conflict => format!("{into} is in conflict with {}", short(&report.theirs)),
+        MergeStatus::Conflict => format!("{into} is in conflict with {}", short(report.theirs)),
     }
 }
 
@@ -204,7 +204,7 @@ impl<'a> ConflictView<'a> {
             path: conflict.path.as_str(),
             kind: conflict.kind.as_str(),
             reason: conflict.kind.reason(),
-            other: conflict.other.as_ref().map(|path| path.as_str()),
+            other: conflict.other.as_ref().map(BookPath::as_str),
             base: side(conflict.base),
             ours: side(conflict.ours),
             theirs: side(conflict.theirs),

@@ -63,7 +63,7 @@ struct Base;
 
 /// Every route with its description.
 fn routes() -> OpenApiRouter<App> {
-    let groups = [
+    let groups = vec![
         archive::router(),
         commits::router(),
         diff::router(),

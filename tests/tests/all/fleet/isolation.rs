@@ -72,6 +72,7 @@ fn check(user: &User, live: bool) -> u64 {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it goes on for a while")]
 fn invariant_isolated_branches_written_and_synced_by_16_processes() {
     let user = book(0, "pinned");
     let seconds = std::env::var("CAS_ISOLATION_SECONDS").ok().and_then(|text| text.parse().ok());

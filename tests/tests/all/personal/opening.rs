@@ -3,7 +3,7 @@
 use cas_core::error::ErrorKind;
 use cas_core::name::{Operation, RefName};
 use cas_core::refs::{Expectation, Follow, Upstream};
-use cas_core::repo::{Precondition, RepoError, Source, UpstreamChoice};
+use cas_core::repo::{Following, Precondition, RepoError, Source, UpstreamChoice};
 
 use super::{base_moves, guide, head, named, revision, target};
 use crate::world::{World, book, put, request};
@@ -29,9 +29,18 @@ async fn a_branch_that_is_there_is_read_itself() {
     let world = guide().await;
     let repo = &world.plain;
     let start = repo.branch_start(&revision("main"), &UpstreamChoice::Default, None).await.unwrap();
-    let create = repo.ref_request(&book(), &named("users/1"), "");
-    repo.create_branch(&create, &start).await.unwrap();
-    base_moves(repo, b"a", b"b").await;
+    for (name, follow) in [("users/1", Follow::Pinned), ("users/2", Follow::Live)] {
+        let create = repo.ref_request(&book(), &named(name), "");
+        repo.create_branch(&create, &start).await.unwrap();
+        let follows = Following { upstream: None, follow };
+        repo.set_upstream(&repo.ref_request(&book(), &named(name), ""), Some(&follows))
+            .await
+            .unwrap();
+    }
+    let moved = base_moves(repo, b"a", b"b").await;
+    let live = repo.open(&revision("users/2")).await.unwrap();
+    assert_eq!((live.id, live.source), (start.commit(), Source::Upstream));
+    assert_eq!(live.heads(), [start.commit(), moved]);
     let seen = repo.open(&revision("users/1")).await.unwrap();
     assert_eq!((seen.id, seen.source), (start.commit(), Source::Own));
     assert_eq!(seen.upstream.map(|upstream| upstream.base), Some(start.commit()));

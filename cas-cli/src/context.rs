@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cas_core::access::Tokens;
 use cas_core::env::{Env, Timestamp};
 use cas_core::folder::Progress;
-use cas_core::name::{Actor, RequestId, Revision};
+use cas_core::name::{Actor, BookId, RequestId, Revision};
 use cas_core::repo::{Reading, Repository, Source};
 use cas_core::store::{
     self, Bucket, Cache, Location, MemoryCache, Store, Variables, Writers, connect, connect_server,
@@ -154,21 +154,33 @@ impl Context {
     ///
     /// Each store has its own, so that what an index remembers was put into this very store.
     pub(crate) fn import_index(folder: &std::path::Path, location: &Location) -> Option<PathBuf> {
-        use etcetera::BaseStrategy;
         use std::os::unix::ffi::OsStrExt;
-        let mut name = std::fs::canonicalize(folder).ok()?.as_os_str().as_bytes().to_vec();
-        name.push(0);
-        match location.as_folder() {
-            Some(store) => {
-                let store = std::fs::canonicalize(store).ok()?;
-                name.extend_from_slice(store.as_os_str().as_bytes());
-            }
-            None => name.extend_from_slice(location.to_string().as_bytes()),
-        }
-        let name = cas_core::name::Hash::of(&name).to_hex();
-        let caches = etcetera::choose_base_strategy().ok()?.cache_dir();
-        Some(caches.join("cas").join("import").join(format!("{}.idx", &name[..32])))
+        let folder = std::fs::canonicalize(folder).ok()?;
+        derived("import", folder.as_os_str().as_bytes(), location)
     }
+
+    /// Where the paths that the branches of a book changed are kept, if there is a place for it.
+    pub(crate) fn branch_index(book: &BookId, location: &Location) -> Option<PathBuf> {
+        derived("branches", book.as_str().as_bytes(), location)
+    }
+}
+
+/// The file in the user's cache folder for something about a store that can be found out again.
+fn derived(kind: &str, what: &[u8], location: &Location) -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    use std::os::unix::ffi::OsStrExt;
+    let mut name = what.to_vec();
+    name.push(0);
+    match location.as_folder() {
+        Some(store) => {
+            let store = std::fs::canonicalize(store).ok()?;
+            name.extend_from_slice(store.as_os_str().as_bytes());
+        }
+        None => name.extend_from_slice(location.to_string().as_bytes()),
+    }
+    let name = cas_core::name::Hash::of(&name).to_hex();
+    let caches = etcetera::choose_base_strategy().ok()?.cache_dir();
+    Some(caches.join("cas").join(kind).join(format!("{}.idx", &name[..32])))
 }
 
 /// The place that the user named, or the default one.

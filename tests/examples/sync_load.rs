@@ -121,6 +121,7 @@ async fn sync(store: &Store, pattern: &str, dry_run: bool) -> Result<(SyncReport
         message: None,
         branches: RefFilter::default(),
         upstreams: RefFilter::default(),
+        edited: None,
     };
     let started = now();
     let report = repo(store)?.sync(&request, &mut |_, _| Box::pin(std::future::ready(()))).await?;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cas_core::ErrorKind;
 use cas_core::folder::Step;
 use cas_core::name::{BookId, CommitId, Revision};
 use cas_core::repo::{
-    PathConflicts, RefFilter, SyncItem, SyncReport, SyncRequest, SyncStatus, one_line,
+    EditedPaths, PathConflicts, RefFilter, SyncItem, SyncReport, SyncRequest, SyncStatus, one_line,
 };
 use clap::Args;
 use serde::Serialize;
@@ -66,6 +67,7 @@ struct ReportView<'a> {
     dry_run: bool,
     matching: u64,
     branches: u64,
+    opened: u64,
     outcomes: BTreeMap<&'static str, u64>,
     with_conflicts: u64,
     conflicts: BTreeMap<&'a str, &'a PathConflicts>,
@@ -78,7 +80,10 @@ impl Sync {
             return Err(CommandError::Usage(text));
         };
         let book: BookId = book.parse()?;
+        let index = Context::branch_index(&book, &context.location).filter(|_| self.how.dry_run);
+        let edited = index.as_deref().map(|file| Arc::new(Mutex::new(EditedPaths::load(file))));
         let request = SyncRequest {
+            edited: edited.clone(),
             against: self.against(context, &book).await?,
             book,
             pattern: pattern.to_owned(),
@@ -113,6 +118,10 @@ impl Sync {
         context.progress.end();
         said?;
         let report = report?;
+        if let (Some(file), Some(edited)) = (&index, &edited) {
+            // Only what the next preview would save is lost if it cannot be kept.
+            let _ = edited.lock().unwrap_or_else(PoisonError::into_inner).save(file);
+        }
         if report.branches == 0 && !output.is_json() && report.matching == 0 {
             return Err(CommandError::Usage(format!("no branch matches {}", self.branches)));
         }
@@ -212,6 +221,7 @@ impl<'a> ReportView<'a> {
             dry_run,
             matching: report.matching,
             branches: report.branches,
+            opened: report.opened,
             outcomes: SyncStatus::ALL.into_iter().map(counted).collect(),
             with_conflicts: report.with_conflicts,
             conflicts: conflicts.collect(),

@@ -16,6 +16,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::edited::{Edited, EditedPaths, Paths};
 use super::merge::{Conflict, OnConflict};
 use super::merging::{Bring, MergeReport, MergeStatus, Plan};
 use super::{RepoError, Repository, for_each};
@@ -55,6 +56,9 @@ pub struct SyncRequest {
     pub branches: RefFilter,
     /// Upstreams that it leaves out are as if they were not there.
     pub upstreams: RefFilter,
+    /// What is known of the paths that branches changed. A dry run opens only branches that are not
+    /// known or changed what their upstream changed, and adds what it learns.
+    pub edited: Option<Arc<Mutex<EditedPaths>>>,
 }
 
 /// Says of refs whether they may be touched; all of them unless somebody says otherwise.
@@ -122,6 +126,8 @@ pub struct SyncReport {
     pub branches: u64,
     /// How many have each outcome. The sum is `branches`.
     pub outcomes: BTreeMap<SyncStatus, u64>,
+    /// How many of them had to be opened to find out.
+    pub opened: u64,
     /// How many have conflicts, be they resolved or not.
     pub with_conflicts: u64,
     /// The paths in conflict.
@@ -176,6 +182,8 @@ impl SyncReport {
     fn add(&mut self, item: &SyncItem) {
         self.branches += 1;
         *self.outcomes.entry(item.status).or_default() += 1;
+        let opened = matches!(item.status, SyncStatus::Merged | SyncStatus::Conflict);
+        self.opened += u64::from(opened && item.report.is_some());
         let conflicts = item.report.iter().flat_map(|report| &report.conflicts);
         let mut paths: Vec<_> = conflicts.map(|conflict: &Conflict| &conflict.path).collect();
         paths.dedup();
@@ -203,6 +211,8 @@ struct Syncing {
     /// Where the upstreams were when they were first asked for. All branches meet the same
     /// version, so that the report says one thing.
     upstreams: Arc<Mutex<BTreeMap<RefName, Option<CommitId>>>>,
+    /// What upstreams changed between two commits.
+    changed: Arc<Mutex<BTreeMap<(CommitId, CommitId), Arc<Paths>>>>,
 }
 
 /// What is to be done with one branch.
@@ -240,6 +250,7 @@ impl Repository {
             repo: self.clone(),
             request: Arc::new(request.clone()),
             upstreams: Arc::default(),
+            changed: Arc::default(),
         };
         let batches: Vec<_> = names.chunks(BATCH).map(<[RefName]>::to_vec).collect();
         // While the entries of one batch are written, the next is merged.
@@ -331,12 +342,19 @@ impl Syncing {
         let Some(theirs) = self.theirs(&upstream).await? else {
             return Ok(Step::done(SyncItem::skipped(name, "its upstream is not there")));
         };
+        if self.need_not_open(&name, commit, theirs, upstream.base).await? {
+            let report = None;
+            let item =
+                SyncItem { name, status: SyncStatus::Merged, report, reason: None, error: None };
+            return Ok(Step::done(item));
+        }
         let policy = self.request.on_conflict;
         let plan = self.repo.plan_merge(commit, theirs, Some(upstream.base), policy).await;
         let plan: Plan = match plan {
             Ok(plan) => plan,
             Err(error) => return of_the_branch(name, error),
         };
+        self.learn(&name, &plan, upstream.base).await?;
         if self.request.dry_run || !plan.writes() {
             return Ok(Step::done(SyncItem::of(name, plan.report(None))));
         }
@@ -349,6 +367,69 @@ impl Syncing {
             request_id: self.repo.env.request_id(),
             meets_upstream: true,
         })))
+    }
+
+    /// Whether a preview knows without opening the branch that it can be merged: it changed other
+    /// paths than its upstream.
+    async fn need_not_open(
+        &self,
+        name: &RefName,
+        ours: CommitId,
+        theirs: CommitId,
+        base: CommitId,
+    ) -> Result<bool, RepoError> {
+        let Some(edited) = self.request.edited.as_ref().filter(|_| self.request.dry_run) else {
+            return Ok(false);
+        };
+        let known = {
+            let edited = edited.lock().unwrap_or_else(PoisonError::into_inner);
+            edited.get(name, ours, base).cloned()
+        };
+        let Some(known) = known.filter(|_| base != theirs) else {
+            return Ok(false);
+        };
+        let way = self.repo.bases().way(theirs, base).await?;
+        if way.is_none_or(|way| known.own.iter().any(|commit| way.contains(commit))) {
+            return Ok(false);
+        }
+        Ok(known.paths.is_apart(&*self.changed(base, theirs).await?))
+    }
+
+    /// What an upstream changed between two of its commits.
+    async fn changed(&self, base: CommitId, theirs: CommitId) -> Result<Arc<Paths>, RepoError> {
+        let changed = |all: &Mutex<BTreeMap<_, Arc<Paths>>>| {
+            all.lock().unwrap_or_else(PoisonError::into_inner).get(&(base, theirs)).cloned()
+        };
+        if let Some(found) = changed(&self.changed) {
+            return Ok(found);
+        }
+        let (old, new) = (self.repo.tree_id(base).await?, self.repo.tree_id(theirs).await?);
+        let found = Arc::new(Paths::of(&self.repo.diff(old, new, &BookPath::root()).await?));
+        let mut all = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(all.entry((base, theirs)).or_insert(found).clone())
+    }
+
+    /// Remembers which paths a branch changed, for the next preview.
+    async fn learn(&self, name: &RefName, plan: &Plan, base: CommitId) -> Result<(), RepoError> {
+        let Some(edited) = self.request.edited.as_ref().filter(|_| self.request.dry_run) else {
+            return Ok(());
+        };
+        let met = *plan.bases == [base] && base != plan.ours;
+        let known = {
+            let edited = edited.lock().unwrap_or_else(PoisonError::into_inner);
+            edited.get(name, plan.ours, base).is_some()
+        };
+        if !met || known {
+            return Ok(());
+        }
+        let Some(own) = self.repo.bases().own_way(plan.ours, base).await? else {
+            return Ok(());
+        };
+        let before = self.repo.tree_id(base).await?;
+        let changes = self.repo.diff(before, plan.our_tree, &BookPath::root()).await?;
+        let found = Edited { ours: plan.ours, base, own, paths: Paths::of(&changes) };
+        edited.lock().unwrap_or_else(PoisonError::into_inner).set(name.clone(), found);
+        Ok(())
     }
 
     /// The version of an upstream that this sync brings.

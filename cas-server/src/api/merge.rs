@@ -253,6 +253,7 @@ async fn sync(
     let request = SyncRequest {
         branches: filter(&caller, &book, if body.dry_run { Verb::Read } else { Verb::Write }),
         upstreams: filter(&caller, &book, Verb::Read),
+        edited: None,
         pattern: body.pattern,
         on_conflict: policy(body.on_conflict.as_deref())?,
         dry_run: body.dry_run,

@@ -70,27 +70,38 @@ impl Bases<'_> {
         let Some(their_way) = self.way(theirs, hint).await? else {
             return Ok(None);
         };
+        let Some(our_way) = self.own_way(ours, hint).await? else {
+            return Ok(None);
+        };
+        // One history may be the beginning of the other.
+        Ok(our_way.into_iter().find(|commit| their_way.contains(commit)).or(Some(hint)))
+    }
+
+    /// The commits from `ours` back to where `hint` is the commit before, by first parents: what a
+    /// branch has of its own since it met `hint`. `None` if the way is not so plain.
+    pub(crate) async fn own_way(
+        &self,
+        ours: CommitId,
+        hint: CommitId,
+    ) -> Result<Option<Vec<CommitId>>, RepoError> {
+        let mut way = Vec::new();
         let mut at = ours;
-        for _ in 0..SHORT {
-            if at == hint {
-                return Ok(Some(hint));
+        while at != hint {
+            if way.len() >= SHORT {
+                return Ok(None);
             }
-            if their_way.contains(&at) {
-                // One history is the beginning of the other.
-                return Ok(Some(at));
-            }
-            let step = self.memo.step(self.store(), at).await?;
-            match &step.parents[..] {
-                parents if parents.contains(&hint) => return Ok(Some(hint)),
+            way.push(at);
+            match &self.memo.step(self.store(), at).await?.parents[..] {
+                parents if parents.contains(&hint) => return Ok(Some(way)),
                 [parent] => at = *parent,
                 _ => return Ok(None),
             }
         }
-        Ok(None)
+        Ok(Some(way))
     }
 
     /// The commits from `from` back to `to`, without `to`, if each has one parent.
-    async fn way(
+    pub(crate) async fn way(
         &self,
         from: CommitId,
         to: CommitId,

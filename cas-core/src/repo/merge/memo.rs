@@ -70,6 +70,11 @@ impl MergeMemo {
         Ok(tree)
     }
 
+    /// Remembers a tree that was made.
+    pub(super) fn keep_tree(&self, id: TreeId, tree: Tree) {
+        self.caches().trees.insert(id, Arc::new(tree));
+    }
+
     /// The shape of the commit with this id.
     pub(crate) async fn step(&self, store: &Store, id: CommitId) -> Result<Arc<Step>, StoreError> {
         if let Some(step) = self.caches().steps.get(&id) {

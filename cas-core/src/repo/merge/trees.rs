@@ -205,7 +205,11 @@ impl<'a> Merge<'a> {
                 self.made.insert((Kind::Tree, *id.hash()), bytes.into());
             }
             match node.parent {
-                None => return Ok(id),
+                None => {
+                    // It is looked at right after, to be held against its schema.
+                    self.memo.keep_tree(id, tree);
+                    return Ok(id);
+                }
                 Some(_) if tree.is_empty() => {}
                 Some((parent, name)) => {
                     self.nodes[parent].done.push(Entry::tree(name, id, &tree));

@@ -133,3 +133,25 @@ fn what_cannot_be_meant_is_told() {
     assert!(ran.stderr().contains("--on-conflict"), "{}", ran.stderr());
     assert!(user.fails(3, ["restore", "guide", "part0"]).contains("has no upstream"));
 }
+
+/// The second preview knows which branches changed what the base changes.
+#[test]
+fn a_preview_opens_only_branches_that_changed_the_same_paths() {
+    let user = fleet();
+    let preview = || lines(&user.ok(["sync", "guide@users/*", "--json", "--dry-run"]));
+    let first = preview();
+    let second = preview();
+    assert_eq!(statuses(&first), statuses(&second));
+    assert_eq!(first[4]["opened"], 3, "{}", first[4]);
+    assert_eq!(second[4]["opened"], 2, "users/1 changed another lesson: {}", second[4]);
+    // What it knows counts only for the commits that it was made of.
+    put(&user, "guide@users/1", "part0/lesson0.md", &lesson(&[(2, "mine too")]));
+    let third = preview();
+    assert_eq!(statuses(&third), ["fast-forward", "conflict", "merged", "conflict"]);
+    assert_eq!(third[4]["opened"], 3);
+    // … and a base that moved on is compared anew.
+    put(&user, "guide@users/1", "part0/lesson0.md", &lesson(&[]));
+    preview();
+    put(&user, "guide", "part1/lesson1.md", &lesson(&[(3, "theirs")]));
+    assert_eq!(statuses(&preview()), ["fast-forward", "conflict", "merged", "conflict"]);
+}

@@ -25,7 +25,7 @@ const SHOWN: usize = 50;
 ///
 /// A branch from the newest version of another follows that one, its upstream: it stays where it
 /// begins until it is brought up to it (pinned), or shows what is new there right away (live). Where
-/// neither is said, the [[personal]] rules in the book's book.toml say it.
+/// neither is said, the book says it: docs/schema.md has its rules for personal branches.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -208,7 +208,7 @@ impl PaginatedListStore for SimulatedBucket {
         }
         self.line.pass(0).await;
         let prefix = prefix.unwrap_or_default();
-        let folder = prefix.rsplit_once('/').map(|(folder, _)| Key::from(folder));
+        let folder = prefix.rsplit_once('/').and_then(|(folder, _)| Key::parse(folder).ok());
         let keys = self.memory.list(folder.as_ref()).try_collect::<Vec<_>>().await?;
         let after = options.page_token.unwrap_or_default();
         let mut objects: Vec<_> = keys

@@ -10,6 +10,7 @@ mod imports;
 mod personal;
 mod refs;
 mod simulation;
+mod syncs;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

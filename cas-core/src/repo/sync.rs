@@ -212,8 +212,11 @@ struct Syncing {
     /// version, so that the report says one thing.
     upstreams: Arc<Mutex<BTreeMap<RefName, Option<CommitId>>>>,
     /// What upstreams changed between two commits.
-    changed: Arc<Mutex<BTreeMap<(CommitId, CommitId), Arc<Paths>>>>,
+    changed: Arc<Mutex<Changed>>,
 }
+
+/// Paths that differ between two commits.
+type Changed = BTreeMap<(CommitId, CommitId), Arc<Paths>>;
 
 /// What is to be done with one branch.
 enum Step {
@@ -397,7 +400,7 @@ impl Syncing {
 
     /// What an upstream changed between two of its commits.
     async fn changed(&self, base: CommitId, theirs: CommitId) -> Result<Arc<Paths>, RepoError> {
-        let changed = |all: &Mutex<BTreeMap<_, Arc<Paths>>>| {
+        let changed = |all: &Mutex<Changed>| {
             all.lock().unwrap_or_else(PoisonError::into_inner).get(&(base, theirs)).cloned()
         };
         if let Some(found) = changed(&self.changed) {

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use cas_core::ErrorKind;
-use cas_core::name::BlobId;
+use cas_core::name::{BlobId, BookId};
 use cas_core::store::Location;
 use clap::{Args, Parser};
 
@@ -58,11 +58,15 @@ impl Demo {
         let stage = Stage { global, output: Output::new(global) };
         book::write(Path::new("field-guide"))?;
         let played = stage.play();
-        if let Some(index) =
-            Context::import_index(Path::new("field-guide"), &Location::Folder("store".into()))
-                .filter(|_| thrown_away.is_some())
-        {
-            let _ = std::fs::remove_file(index);
+        if thrown_away.is_some() {
+            let store = Location::Folder("store".into());
+            let known = [
+                Context::import_index(Path::new("field-guide"), &store),
+                BookId::parse("guide").ok().and_then(|book| Context::branch_index(&book, &store)),
+            ];
+            for index in known.into_iter().flatten() {
+                let _ = std::fs::remove_file(index);
+            }
         }
         played?;
         stage.say("\nEverything came back as it went in, and every change is in the log.")?;

@@ -27,7 +27,7 @@ fn archive_writes_a_version_that_unpacks_to_what_was_imported() {
     assert_eq!(snapshot(&user.path("out")), snapshot(&user.path("book")));
 
     let view = user.json(["archive", "guide", "--output", "guide.tar.zst"]);
-    assert_keys(&view, &["book", "commit", "tree", "format", "file", "files", "bytes"]);
+    assert_keys(&view, &["book", "commit", "source", "tree", "format", "file", "files", "bytes"]);
     assert_eq!((&view["format"], &view["files"]), (&"tar.zst".into(), &5.into()));
     let packed = std::fs::read(user.path("guide.tar.zst")).unwrap();
     assert_eq!(view["bytes"], packed.len());

@@ -52,6 +52,7 @@ fn grep_prints_lines_that_match() {
         &found,
         &[
             "commit",
+            "source",
             "tree",
             "lines",
             "truncated",

@@ -1,6 +1,6 @@
 //! Bodies of requests as they come: hashed, bounded, and in memory only when small.
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::StatusCode;
 use cas_core::repo::{Content, ContentWriter};
 use futures::StreamExt;
@@ -8,14 +8,21 @@ use http_body::Body as _;
 
 use crate::problem::{Problem, chain};
 
+/// Up to how many bytes a body that is refused is read to its end.
+const DRAINED: u64 = 1024 * 1024;
+
 /// All of a body, which has at most `limit` bytes.
 pub(crate) async fn content_of(body: Body, limit: u64) -> Result<Content, Problem> {
+    let announced = body.size_hint().lower();
+    let mut pieces = body.into_data_stream();
     // What announces too much is refused before it is sent.
-    if body.size_hint().lower() > limit {
+    if announced > limit {
+        if announced <= DRAINED {
+            drain(&mut pieces).await;
+        }
         return Err(too_large(limit));
     }
     let mut content = ContentWriter::new();
-    let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| {
             Problem::bad_request("bad_body", format!("the body broke off: {error}"))
@@ -26,6 +33,18 @@ pub(crate) async fn content_of(body: Body, limit: u64) -> Result<Content, Proble
         content.write(&piece).map_err(|error| no_room(&error))?;
     }
     content.finish().map_err(|error| no_room(&error))
+}
+
+/// Reads what is still to come of a small body. A client that sends it in one go may not look for
+/// an answer before, and finds the connection closed.
+async fn drain(pieces: &mut BodyDataStream) {
+    let mut left = DRAINED;
+    while let Some(Ok(piece)) = pieces.next().await {
+        left = left.saturating_sub(piece.len() as u64);
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 /// A body over its limit.

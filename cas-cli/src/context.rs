@@ -100,8 +100,8 @@ impl Context {
             None if reading.source == Source::Upstream => {
                 self.output.remark(&format!("there is no {book}@{name} yet: this is {upstream}"));
             }
-            Some(sides) if !sides.conflicts.is_empty() => {
-                let paths = count(sides.conflicts.len() as u64, "path", "paths");
+            Some(sides) if !sides.conflicts().is_empty() => {
+                let paths = count(sides.conflicts().len() as u64, "path", "paths");
                 self.output.remark(&format!(
                     "{book}@{name} and {upstream} changed the same at {paths}: \
                      its own is shown; `cas sync {book}@{name} --dry-run` says where"

@@ -24,7 +24,7 @@ use cas_core::name::{
 };
 use cas_core::object::{Commit, Entry, EntryKind, Metadata, Tree};
 use cas_core::refs::{Expectation, Follow, RefUpdate, Upstream};
-use cas_core::repo::{OnConflict, RefFilter, Repository, SyncReport, SyncRequest, SyncStatus};
+use cas_core::repo::{Repository, SyncReport, SyncRequest, SyncStatus};
 use cas_core::store::{Location, Session, Store, Variables, Writers, connect, create};
 use cas_tests::tell;
 
@@ -111,18 +111,7 @@ fn repo(store: &Store) -> Result<Repository, Failure> {
 }
 
 async fn sync(store: &Store, pattern: &str, dry_run: bool) -> Result<(SyncReport, f64), Failure> {
-    let request = SyncRequest {
-        book: BookId::parse("guide")?,
-        pattern: pattern.to_owned(),
-        on_conflict: OnConflict::Fail,
-        dry_run,
-        against: None,
-        sample: None,
-        message: None,
-        branches: RefFilter::default(),
-        upstreams: RefFilter::default(),
-        edited: None,
-    };
+    let request = SyncRequest { dry_run, ..SyncRequest::new(BookId::parse("guide")?, pattern) };
     let started = now();
     let report = repo(store)?.sync(&request, &mut |_, _| Box::pin(std::future::ready(()))).await?;
     Ok((report, started.elapsed().as_secs_f64()))

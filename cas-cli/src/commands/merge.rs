@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use cas_core::ErrorKind;
-use cas_core::name::{Base, BookPath, Revision};
+use cas_core::name::{BookPath, Revision};
 use cas_core::repo::{
     Conflict, MergeReport, MergeRequest, MergeStatus, OnConflict, Side, one_line,
 };
@@ -105,15 +105,11 @@ impl Merge {
             return Err(CommandError::Usage(text));
         }
         let repo = &context.repo;
-        let from_ref = match &self.from.base {
-            Base::Ref(name) if self.from.back == 0 && self.from.seq.is_none() => Some(name.clone()),
-            _ => None,
-        };
         let request = MergeRequest {
             from: repo.resolve_id(&self.from).await?,
             book: book.clone(),
             into: branch.clone(),
-            from_ref,
+            from_ref: self.from.head_ref().cloned(),
             on_conflict: self.how.on_conflict,
             message: self.message,
             request_id: context.request_id(),

@@ -8,7 +8,7 @@ use cas_core::ErrorKind;
 use cas_core::folder::Step;
 use cas_core::name::{BookId, CommitId, Revision};
 use cas_core::repo::{
-    EditedPaths, PathConflicts, RefFilter, SyncItem, SyncReport, SyncRequest, SyncStatus, one_line,
+    EditedPaths, PathConflicts, SyncItem, SyncReport, SyncRequest, SyncStatus, one_line,
 };
 use clap::Args;
 use serde::Serialize;
@@ -83,16 +83,13 @@ impl Sync {
         let index = Context::branch_index(&book, &context.location).filter(|_| self.how.dry_run);
         let edited = index.as_deref().map(|file| Arc::new(Mutex::new(EditedPaths::load(file))));
         let request = SyncRequest {
-            edited: edited.clone(),
-            against: self.against(context, &book).await?,
-            book,
-            pattern: pattern.to_owned(),
             on_conflict: self.how.on_conflict,
             dry_run: self.how.dry_run,
+            against: self.against(context, &book).await?,
             sample: self.sample,
             message: self.message.clone(),
-            branches: RefFilter::default(),
-            upstreams: RefFilter::default(),
+            edited: edited.clone(),
+            ..SyncRequest::new(book, pattern)
         };
         let output = context.output;
         let mut said = Ok(());

@@ -35,6 +35,14 @@ impl Revision {
         Self { book, base: Base::Ref(name), seq: None, back: 0 }
     }
 
+    /// The ref, if this is the head of one: no older commit and no position of its log.
+    pub fn head_ref(&self) -> Option<&RefName> {
+        match &self.base {
+            Base::Ref(name) if self.seq.is_none() && self.back == 0 => Some(name),
+            Base::Ref(_) | Base::Commit(_) => None,
+        }
+    }
+
     /// Reads a revision; the ref defaults to `main`.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let fail = |rule: &str| NameError::new(Self::WHAT, text, rule);

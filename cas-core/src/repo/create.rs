@@ -4,7 +4,7 @@
 //! ([`BranchStart`]), for one of them or for many.
 
 use super::{RefRequest, RepoError, Repository};
-use crate::name::{Base, BookId, CommitId, Operation, RefName, Revision};
+use crate::name::{BookId, CommitId, Operation, RefName, Revision};
 use crate::object::Metadata;
 use crate::refs::{Expectation, Follow, LogEntry, RefUpdate, UpdateOutcome, Upstream, subject_of};
 use crate::schema::BookFile;
@@ -103,12 +103,10 @@ impl Repository {
                 let base = self.upstream_base(&book, name, commit).await?;
                 Some((name.clone(), base))
             }
-            UpstreamChoice::Default => match &from.base {
-                Base::Ref(name) if from.seq.is_none() && from.back == 0 && !name.is_tag() => {
-                    Some((name.clone(), commit))
-                }
-                _ => None,
-            },
+            UpstreamChoice::Default => {
+                let begun = from.head_ref().filter(|name| !name.is_tag());
+                begun.map(|name| (name.clone(), commit))
+            }
         };
         if upstream.is_none() && follow.is_some() {
             let rule = format!("a branch from {from} has no upstream to follow: name one");

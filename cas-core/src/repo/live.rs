@@ -3,30 +3,18 @@
 //! The merged tree is computed when it is read and remembered by the trees that it came of; nothing
 //! is written. A reader pays one look at the upstream's ref, and a merge when either side moved.
 
-use std::sync::Arc;
-
-use super::merge::{Conflict, Merged, OnConflict};
-use super::merging::MergeStatus;
+use super::merge::OnConflict;
+use super::merging::Plan;
 use super::{RepoError, Repository};
-use crate::name::{BookId, CommitId, TreeId};
+use crate::name::{BookId, CommitId};
 use crate::refs::Upstream;
 
 /// A live branch as it is seen now.
 #[derive(Debug, Clone)]
 pub(crate) struct Live {
-    /// What the two sides come to.
-    pub(crate) status: MergeStatus,
-    /// The tree to read.
-    pub(crate) tree: TreeId,
-    /// The upstream's commit that is in it.
-    pub(crate) theirs: CommitId,
-    /// Its tree.
-    pub(crate) their_tree: TreeId,
-    /// Where both changed the same, and the branch's own is shown.
-    pub(crate) conflicts: Vec<Conflict>,
-    /// The merge.
-    pub(crate) merged: Arc<Merged>,
-    /// A repository that sees the tree.
+    /// What the two sides come to: where both changed the same, the branch's own is shown.
+    pub(crate) plan: Plan,
+    /// A repository that sees the merged tree.
     pub(crate) repo: Repository,
 }
 
@@ -49,14 +37,7 @@ impl Repository {
             Err(RepoError::Unrelated { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(Some(Live {
-            status: plan.status,
-            tree: plan.merged.tree,
-            theirs,
-            their_tree: plan.their_tree,
-            conflicts: plan.merged.conflicts.clone(),
-            repo: self.seeing(&plan.merged, Some(plan.their_tree)),
-            merged: plan.merged,
-        }))
+        let repo = self.seeing(&plan.merged, Some(plan.their_tree));
+        Ok(Some(Live { plan, repo }))
     }
 }

@@ -48,10 +48,15 @@ pub struct Sides {
     pub upstream: CommitId,
     /// Its tree.
     pub theirs: TreeId,
-    /// Where both changed the same, and the branch's own is seen.
-    pub conflicts: Vec<Conflict>,
     /// The result, with what is in memory only.
     merged: Arc<Merged>,
+}
+
+impl Sides {
+    /// Where both changed the same, and the branch's own is seen.
+    pub fn conflicts(&self) -> &[Conflict] {
+        &self.merged.conflicts
+    }
 }
 
 /// Where what a reader sees comes from.
@@ -126,7 +131,10 @@ impl Repository {
         match &reading.upstream {
             Some(upstream) if source == Source::Own && upstream.follow == Follow::Live => {
                 let live = self.live_view(&reading.book, id, upstream).await?;
-                Ok(live.map_or(reading.clone(), |live| reading.seen(live)))
+                Ok(match live {
+                    Some(live) => reading.seen(live),
+                    None => reading,
+                })
             }
             _ => Ok(reading),
         }
@@ -135,21 +143,20 @@ impl Repository {
 
 impl Reading {
     /// The same with what a live branch shows.
-    fn seen(self, live: Live) -> Self {
-        let source = match live.status {
+    fn seen(self, Live { plan, repo }: Live) -> Self {
+        let source = match plan.status {
             MergeStatus::UpToDate => Source::Own,
             MergeStatus::FastForward => Source::Upstream,
-            _ if live.conflicts.is_empty() => Source::Merged,
+            _ if plan.merged.is_clean() => Source::Merged,
             _ => Source::Conflict,
         };
         let sides = Sides {
-            ours: self.commit.tree,
-            upstream: live.theirs,
-            theirs: live.their_tree,
-            conflicts: live.conflicts,
-            merged: live.merged,
+            ours: plan.our_tree,
+            upstream: plan.theirs,
+            theirs: plan.their_tree,
+            merged: plan.merged,
         };
-        Self { repo: live.repo, tree: live.tree, source, live: Some(Arc::new(sides)), ..self }
+        Self { repo, tree: sides.merged.tree, source, live: Some(Arc::new(sides)), ..self }
     }
 
     /// The commits that what is seen comes from: one, or of a live branch also its upstream's.
@@ -178,7 +185,7 @@ impl Reading {
         let Some(sides) = &self.live else {
             return Ok(self.source);
         };
-        if sides.conflicts.iter().any(|conflict| conflict.path.starts_with(path)) {
+        if sides.conflicts().iter().any(|conflict| conflict.path.starts_with(path)) {
             return Ok(Source::Conflict);
         }
         for (root, source) in [(sides.theirs, Source::Upstream), (sides.ours, Source::Own)] {

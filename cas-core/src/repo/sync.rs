@@ -61,6 +61,24 @@ pub struct SyncRequest {
     pub edited: Option<Arc<Mutex<EditedPaths>>>,
 }
 
+impl SyncRequest {
+    /// All branches of a pattern, with nothing written where there is a conflict.
+    pub fn new(book: BookId, pattern: impl Into<String>) -> Self {
+        Self {
+            book,
+            pattern: pattern.into(),
+            on_conflict: OnConflict::Fail,
+            dry_run: false,
+            against: None,
+            sample: None,
+            message: None,
+            branches: RefFilter::default(),
+            upstreams: RefFilter::default(),
+            edited: None,
+        }
+    }
+}
+
 /// Says of refs whether they may be touched; all of them unless somebody says otherwise.
 #[derive(Clone, Default)]
 pub struct RefFilter(Option<Arc<Allows>>);

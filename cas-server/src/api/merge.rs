@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use cas_core::access::Verb;
-use cas_core::name::{Base, BookId, BookPath, RefName, Revision};
+use cas_core::name::{BookId, BookPath, RefName, Revision};
 use cas_core::repo::{
     Conflict, MergeReport, MergeRequest, MergeStatus, OnConflict, RefFilter, Side, SyncItem,
     SyncReport, SyncRequest, SyncStatus,
@@ -191,15 +191,11 @@ async fn merge_into(
     let repo = app.repo(&caller);
     let revision = Revision::parse(&format!("{book}@{}", body.from))?;
     caller.may_read(&revision, &BookPath::root())?;
-    let from_ref = match &revision.base {
-        Base::Ref(name) if revision.back == 0 && revision.seq.is_none() => Some(name.clone()),
-        _ => None,
-    };
     let request = MergeRequest {
         from: repo.resolve_id(&revision).await?,
         book,
         into: name,
-        from_ref,
+        from_ref: revision.head_ref().cloned(),
         on_conflict: policy(body.on_conflict.as_deref())?,
         message: body.message,
         request_id,
@@ -251,16 +247,14 @@ async fn sync(
         None => None,
     };
     let request = SyncRequest {
-        branches: filter(&caller, &book, if body.dry_run { Verb::Read } else { Verb::Write }),
-        upstreams: filter(&caller, &book, Verb::Read),
-        edited: None,
-        pattern: body.pattern,
         on_conflict: policy(body.on_conflict.as_deref())?,
         dry_run: body.dry_run,
         against,
         sample: body.sample,
         message: body.message,
-        book,
+        branches: filter(&caller, &book, if body.dry_run { Verb::Read } else { Verb::Write }),
+        upstreams: filter(&caller, &book, Verb::Read),
+        ..SyncRequest::new(book, body.pattern)
     };
     // What is wrong with the whole is an answer of its own.
     repo.ref_names(&request.book, Some(&request.pattern)).await?;

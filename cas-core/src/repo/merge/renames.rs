@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::leaf::{MergedLeaf, merge_files, same};
+use super::leaf::{MergedLeaf, Three, merge_files, same};
 use super::text::{is_text, similarity};
 use super::trees::{Merge, Removed};
 use super::{Conflict, ConflictKind, NewObject, OnConflict, is_regular};
@@ -231,19 +231,18 @@ impl Settling<'_, '_, '_> {
     }
 
     async fn in_the_way(&mut self, path: &BookPath) -> Result<(), RepoError> {
-        let [base, ours, theirs] = self.at(path).await?;
-        let three = super::leaf::Three {
-            base: base.as_ref(),
-            ours: ours.as_ref(),
-            theirs: theirs.as_ref(),
-        };
-        self.merge.conflicts.push(three.conflict(path, ConflictKind::FileFolder));
+        let conflict = self.conflict_at(path, ConflictKind::FileFolder).await?;
+        self.merge.conflicts.push(conflict);
         self.editor.remove(path).await?;
         Ok(())
     }
 
-    /// What the base and both sides have at a path.
-    async fn at(&self, path: &BookPath) -> Result<[Option<Entry>; 3], RepoError> {
+    /// A conflict at a path, with what the base and both sides have there.
+    async fn conflict_at(
+        &self,
+        path: &BookPath,
+        kind: ConflictKind,
+    ) -> Result<Conflict, RepoError> {
         let (base, ours, theirs) = self.merge.roots;
         let mut found = [None, None, None];
         for (found, root) in found.iter_mut().zip([base, ours, theirs]) {
@@ -251,7 +250,8 @@ impl Settling<'_, '_, '_> {
                 *found = Some(entry);
             }
         }
-        Ok(found)
+        let [base, ours, theirs] = found.each_ref().map(Option::as_ref);
+        Ok(Three { base, ours, theirs }.conflict(path, kind))
     }
 
     /// Builds the changed directories and returns the root. Names that meet on some disks are
@@ -283,13 +283,7 @@ impl Settling<'_, '_, '_> {
         let preferred = if self.merge.on_conflict == OnConflict::Theirs { theirs } else { ours };
         let has_a = self.merge.repo.find(preferred, a).await?.is_some();
         let (loser, winner) = if has_a { (b, a) } else { (a, b) };
-        let [base, ours, theirs] = self.at(loser).await?;
-        let three = super::leaf::Three {
-            base: base.as_ref(),
-            ours: ours.as_ref(),
-            theirs: theirs.as_ref(),
-        };
-        let conflict = three.conflict(loser, ConflictKind::NameCollision);
+        let conflict = self.conflict_at(loser, ConflictKind::NameCollision).await?;
         self.merge.conflicts.push(Conflict { other: Some(winner.clone()), ..conflict });
         self.editor.remove(loser).await?;
         Ok(())

@@ -4,8 +4,7 @@ use bytes::Bytes;
 use cas_core::name::{BookPath, Operation, RefName, Revision};
 use cas_core::refs::Follow;
 use cas_core::repo::{
-    Content, Edit, OnConflict, PathEdit, Precondition, RefFilter, Repository, SyncRequest,
-    SyncStatus, UpstreamChoice,
+    Content, Edit, PathEdit, Precondition, Repository, SyncRequest, SyncStatus, UpstreamChoice,
 };
 use cas_tests::counting::Counts;
 
@@ -58,18 +57,7 @@ async fn sync(class: Class, branches: u64, dry_run: bool) -> Counts {
             }
         }
     }
-    let request = SyncRequest {
-        book: book(),
-        pattern: "users/*".to_owned(),
-        on_conflict: OnConflict::Fail,
-        dry_run,
-        against: None,
-        sample: None,
-        message: None,
-        branches: RefFilter::default(),
-        upstreams: RefFilter::default(),
-        edited: None,
-    };
+    let request = SyncRequest { dry_run, ..SyncRequest::new(book(), "users/*") };
     let process = place.process();
     place.take();
     let report =

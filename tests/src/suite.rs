@@ -5,8 +5,10 @@ use std::process::{Command, Stdio};
 
 use crate::place;
 
-/// The tests that run over any store: those of the commands, of races, and of real books.
-const TESTS: [&str; 3] = ["cli_", "race::", "books::"];
+/// The tests that run over any store: those of the commands, of races, of real books and of
+/// personal branches.
+const TESTS: [&str; 6] =
+    ["cli_", "race::", "books::", "fleet::sync", "fleet::live", "personal::command"];
 
 /// The tests that run the others, which would never end.
 const RUNNERS: [&str; 2] = ["cli_over_s3", "cli_over_http"];

@@ -1,8 +1,8 @@
 //! `cas diff`
 
-use cas_core::name::Revision;
+use cas_core::name::{BookPath, Revision};
 use cas_core::object::EntryKind;
-use cas_core::repo::{Change, ChangeStatus, Side};
+use cas_core::repo::{Change, ChangeStatus, Reading, Side, Source};
 use clap::Args;
 use serde::Serialize;
 
@@ -71,20 +71,38 @@ struct SideView {
     kind: EntryKind,
     id: String,
     size: u64,
+    /// Where what is there comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
+}
+
+impl SideView {
+    async fn new(
+        side: Option<&Side>,
+        path: &BookPath,
+        version: Option<&Reading>,
+    ) -> Result<Option<Self>, CommandError> {
+        let Some(Side { kind, id, size }) = side else { return Ok(None) };
+        let source = match version {
+            Some(version) => Some(version.source_at(path, *kind, *id.hash()).await?),
+            None => None,
+        };
+        Ok(Some(Self { kind: *kind, id: id.to_string(), size: *size, source }))
+    }
 }
 
 impl Diff {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let (repo, changes) = match (&self.upstream, &self.old, &self.new) {
+        let (repo, changes, versions) = match (&self.upstream, &self.old, &self.new) {
             (None, Some(old), Some(new)) => {
                 let (old, new) = (context.reading(old).await?, context.reading(new).await?);
                 let repo = new.repo_with(&old);
                 let changes = repo.diff(old.tree, new.tree, &self.path.0).await?;
-                (repo, changes)
+                (repo, changes, Some((old, new)))
             }
             (Some(BranchArg { book, branch }), ..) => {
                 let standing = context.repo.standing(book, branch).await?;
-                (context.repo.clone(), standing.changes)
+                (context.repo.clone(), standing.changes, None)
             }
             _ => return Err(CommandError::Usage("name two versions".to_owned())),
         };
@@ -93,11 +111,10 @@ impl Diff {
             let wanted = self.form.stat || self.form.patch;
             files.push(if wanted { Some(patch::compare(&repo, change).await?) } else { None });
         }
-        let views: Vec<_> = changes
-            .iter()
-            .zip(&files)
-            .map(|(change, file)| self.view(change, file.as_ref()))
-            .collect();
+        let mut views = Vec::with_capacity(changes.len());
+        for (change, file) in changes.iter().zip(&files) {
+            views.push(self.view(change, file.as_ref(), versions.as_ref()).await?);
+        }
         context.output.answer(&views, |out| {
             if self.form.stat {
                 return patch::write_stat(out, &changes, &files);
@@ -112,20 +129,25 @@ impl Diff {
         })
     }
 
-    fn view(&self, change: &Change, file: Option<&FileDiff>) -> View {
-        let side =
-            |side: &Side| SideView { kind: side.kind, id: side.id.to_string(), size: side.size };
-        View {
-            path: change.path.to_string(),
-            status: change.status,
-            from: change.from.as_ref().map(ToString::to_string),
-            old: change.old.as_ref().map(side),
-            new: change.new.as_ref().map(side),
+    async fn view(
+        &self,
+        change: &Change,
+        file: Option<&FileDiff>,
+        versions: Option<&(Reading, Reading)>,
+    ) -> Result<View, CommandError> {
+        let Change { path, status, from, old, new } = change;
+        let (before, after) = versions.map(|(old, new)| (old, new)).unzip();
+        Ok(View {
+            path: path.to_string(),
+            status: *status,
+            from: from.as_ref().map(ToString::to_string),
+            old: SideView::new(old.as_ref(), from.as_ref().unwrap_or(path), before).await?,
+            new: SideView::new(new.as_ref(), path, after).await?,
             lines: file.and_then(|file| file.lines),
             patch: file
                 .filter(|_| self.form.patch)
                 .and_then(|file| String::from_utf8(file.patch.clone()).ok()),
-        }
+        })
     }
 }
 

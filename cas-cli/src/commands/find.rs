@@ -2,7 +2,7 @@
 
 use cas_core::name::Revision;
 use cas_core::object::EntryKind;
-use cas_core::repo::{Globs, Leaf};
+use cas_core::repo::{Globs, Leaf, Source};
 use clap::Args;
 use serde::Serialize;
 
@@ -38,6 +38,8 @@ struct View {
     kind: EntryKind,
     id: String,
     size: u64,
+    /// Which side of a live branch it comes from.
+    source: Source,
 }
 
 impl Find {
@@ -46,15 +48,15 @@ impl Find {
         let version = context.reading(&self.revision).await?;
         let (repo, tree) = (&version.repo, version.tree);
         let found = repo.find_files(tree, &self.path.0, &globs, None, usize::MAX).await?;
-        let view = |file: &Leaf| View {
-            path: file.path.to_string(),
-            kind: file.kind,
-            id: file.id.to_string(),
-            size: file.size,
-        };
         let files = found.0;
-        context.output.answer(&files.iter().map(view).collect::<Vec<_>>(), |out| {
-            files.iter().try_for_each(|file| writeln!(out, "{}", file.path))
-        })
+        let mut views = Vec::with_capacity(files.len());
+        for Leaf { path, kind, id, size, .. } in &files {
+            let source = version.source_at(path, *kind, *id.hash()).await?;
+            let (path, id) = (path.to_string(), id.to_string());
+            views.push(View { path, kind: *kind, id, size: *size, source });
+        }
+        context
+            .output
+            .answer(&views, |out| files.iter().try_for_each(|file| writeln!(out, "{}", file.path)))
     }
 }

@@ -36,12 +36,20 @@ impl Log {
             .repo
             .history(&version.heads(), &self.path.0, self.number.unwrap_or(usize::MAX))
             .await?;
-        let view: Vec<_> =
-            items.iter().map(|item| CommitView::new(item.id, &item.commit)).collect();
+        let ids: Vec<_> = items.iter().map(|item| item.id).collect();
+        let sources = version.sources_of(&ids).await?;
+        let view: Vec<_> = items
+            .iter()
+            .zip(&sources)
+            .map(|(item, source)| CommitView::new(item.id, &item.commit, Some(*source)))
+            .collect();
         context.output.answer(&view, |out| {
-            for (nth, item) in items.iter().enumerate() {
+            for (nth, (item, source)) in items.iter().zip(&sources).enumerate() {
                 if nth > 0 {
                     writeln!(out)?;
+                }
+                if version.live.is_some() {
+                    writeln!(out, "source {}", source.as_str())?;
                 }
                 write_commit(out, item.id, &item.commit)?;
             }

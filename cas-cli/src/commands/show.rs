@@ -2,7 +2,7 @@
 
 use cas_core::name::{BlobId, CommitId, HashPrefix, NameError, Revision, TreeId};
 use cas_core::object::{Kind, Tree};
-use cas_core::repo::FoundObject;
+use cas_core::repo::{FoundObject, Source};
 use clap::Args;
 use serde::Serialize;
 
@@ -60,24 +60,29 @@ struct EntryView {
 
 impl Show {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
-        let found = match &self.what {
+        let (found, source) = match &self.what {
             What::Revision(revision) => {
                 let version = context.reading(revision).await?;
-                FoundObject { kind: Kind::Commit, id: version.id.0 }
+                let source = version.sources_of(&[version.id]).await?.pop();
+                (FoundObject { kind: Kind::Commit, id: version.id.0 }, source)
             }
-            What::Id(prefix) => context.repo.find_object(prefix).await?,
+            What::Id(prefix) => (context.repo.find_object(prefix).await?, None),
         };
         match found.kind {
-            Kind::Commit => show_commit(context, CommitId(found.id)).await,
+            Kind::Commit => show_commit(context, CommitId(found.id), source).await,
             Kind::Tree => show_tree(context, TreeId(found.id)).await,
             Kind::Blob => show_blob(context, BlobId(found.id)).await,
         }
     }
 }
 
-async fn show_commit(context: &Context, id: CommitId) -> Result<(), CommandError> {
+async fn show_commit(
+    context: &Context,
+    id: CommitId,
+    source: Option<Source>,
+) -> Result<(), CommandError> {
     let commit = context.repo.store().get_commit(&id).await?;
-    let view = View::Commit(CommitView::new(id, &commit));
+    let view = View::Commit(CommitView::new(id, &commit, source));
     context.output.answer(&view, |out| write_commit(out, id, &commit))
 }
 

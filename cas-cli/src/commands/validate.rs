@@ -5,7 +5,7 @@ use std::path::Path;
 use cas_core::ErrorKind;
 use cas_core::folder;
 use cas_core::name::Revision;
-use cas_core::repo::one_line;
+use cas_core::repo::{Source, one_line};
 use cas_core::schema::{Preset, Violation};
 use clap::Args;
 use serde::Serialize;
@@ -41,6 +41,9 @@ pub(crate) struct Validate {
 #[derive(Debug, Serialize)]
 struct View<'a> {
     ok: bool,
+    /// Of a version: where it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
     errors: usize,
     warnings: usize,
     violations: &'a [Violation],
@@ -51,25 +54,31 @@ impl Validate {
         let path = Path::new(&self.what);
         if path.is_dir() || self.what.starts_with(['.', '/']) {
             let found = folder::validate(path, self.preset)?;
-            return self.answer(Output::new(global), &found);
+            return self.answer(Output::new(global), None, &found);
         }
         let revision: Revision = self.what.parse()?;
         let context = Context::open(global).await?;
         let found = self.of_version(&context, &revision).await;
         context.close().await;
-        self.answer(context.output, &found?)
+        let (source, found) = found?;
+        self.answer(context.output, Some(source), &found)
     }
 
     async fn of_version(
         &self,
         context: &Context,
         revision: &Revision,
-    ) -> Result<Vec<Violation>, CommandError> {
+    ) -> Result<(Source, Vec<Violation>), CommandError> {
         let version = context.reading(revision).await?;
-        Ok(version.repo.validate(version.tree, self.preset).await?)
+        Ok((version.source, version.repo.validate(version.tree, self.preset).await?))
     }
 
-    fn answer(&self, output: Output, violations: &[Violation]) -> Result<(), CommandError> {
+    fn answer(
+        &self,
+        output: Output,
+        source: Option<Source>,
+        violations: &[Violation],
+    ) -> Result<(), CommandError> {
         let errors = violations.iter().filter(|found| found.is_error()).count();
         let warnings = violations.len() - errors;
         let ok = errors == 0 && (warnings == 0 || !self.strict);
@@ -78,7 +87,7 @@ impl Validate {
             count(errors as u64, "error", "errors"),
             count(warnings as u64, "warning", "warnings")
         );
-        output.answer(&View { ok, errors, warnings, violations }, |out| {
+        output.answer(&View { ok, source, errors, warnings, violations }, |out| {
             for found in violations {
                 writeln!(out, "{:<7}  {}", found.severity.as_str(), one_line(&found.to_string()))?;
             }

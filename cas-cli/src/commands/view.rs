@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use cas_core::name::{BookId, CommitId, RefName};
 use cas_core::object::{Commit, Metadata};
 use cas_core::refs::{LogEntry, Upstream};
-use cas_core::repo::{EditOutcome, EditReport, EditResult, RefSummary};
+use cas_core::repo::{EditOutcome, EditReport, EditResult, RefSummary, Source};
 use serde::Serialize;
 
 use crate::args::BranchArg;
@@ -22,10 +22,13 @@ pub(super) struct CommitView {
     time: String,
     message: String,
     metadata: BTreeMap<String, String>,
+    /// Of a version that was named: where it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
 }
 
 impl CommitView {
-    pub(super) fn new(id: CommitId, commit: &Commit) -> Self {
+    pub(super) fn new(id: CommitId, commit: &Commit, source: Option<Source>) -> Self {
         Self {
             commit: id.to_string(),
             tree: commit.tree.to_string(),
@@ -34,6 +37,7 @@ impl CommitView {
             time: commit.committed_at.to_string(),
             message: commit.message.clone(),
             metadata: pairs(&commit.metadata),
+            source,
         }
     }
 }

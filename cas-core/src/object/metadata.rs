@@ -43,6 +43,11 @@ impl Metadata {
         self.0.get(key).map(String::as_str)
     }
 
+    /// Takes `key` away, and gives what its value was.
+    pub fn remove(&mut self, key: &str) -> Option<String> {
+        self.0.remove(key)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

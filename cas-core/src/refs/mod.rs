@@ -16,7 +16,7 @@ pub use entry::{LogEntry, RefEntry};
 pub use group::{GROUP_REQUESTS, Request, is_reserved};
 pub use log::RefLog;
 pub use update::{Expectation, RefUpdate, UpdateOutcome};
-pub use upstream::{Follow, Upstream, upstream_fault};
+pub use upstream::{Follow, Upstream, upstream_update_fault};
 pub use verify::{LogFault, LogReport, verify_log};
 
 pub(crate) use entry::subject_of;

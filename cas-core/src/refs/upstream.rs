@@ -91,24 +91,34 @@ impl RefEntry {
     }
 }
 
-/// What is wrong with what metadata says about an upstream; `None` if nothing is.
-pub fn upstream_fault(metadata: &Metadata) -> Option<&'static str> {
-    let said = KEYS.iter().any(|key| metadata.get(key).is_some());
-    let ends =
-        metadata.get(NAME) == Some("") && KEYS[1..].iter().all(|k| metadata.get(k).is_none());
-    (said && !ends && Upstream::of(metadata).is_none())
-        .then_some("what it says about an upstream is malformed")
+/// What is wrong with what the metadata of an entry says about an upstream; `None` if nothing is.
+pub(super) fn upstream_fault(metadata: &Metadata) -> Option<&'static str> {
+    let right = match KEYS.map(|key| metadata.get(key)) {
+        [None | Some(""), None, None] => true,
+        _ => Upstream::of(metadata).is_some(),
+    };
+    (!right).then_some("what it says about an upstream is malformed")
+}
+
+/// What is wrong with what the metadata of an update says about an upstream; `None` if nothing is.
+/// Beside what an entry says, an update may say a new base and leave the rest as it is.
+pub fn upstream_update_fault(metadata: &Metadata) -> Option<&'static str> {
+    match KEYS.map(|key| metadata.get(key)) {
+        [None, None, Some(base)] if base.parse::<CommitId>().is_ok() => None,
+        _ => upstream_fault(metadata),
+    }
 }
 
 /// The metadata of the entry behind `head` that was to be `metadata`: with the upstream carried
-/// over unless something is said about it.
+/// over unless something is said about it. A base met by a branch that follows nothing is dropped:
+/// it may have ceased to follow since it was asked.
 pub(super) fn carried(metadata: &Metadata, head: Option<&LogEntry>) -> Result<Metadata, NameError> {
     let mut metadata = metadata.clone();
-    if metadata.get(NAME).is_none()
-        && let Some(upstream) = head.and_then(|head| head.entry.upstream())
-    {
-        let met = metadata.get(BASE).and_then(|base| base.parse().ok());
-        Upstream { base: met.unwrap_or(upstream.base), ..upstream }.write(&mut metadata)?;
+    if metadata.get(NAME).is_none() {
+        let met = metadata.remove(BASE).and_then(|base| base.parse().ok());
+        if let Some(upstream) = head.and_then(|head| head.entry.upstream()) {
+            Upstream { base: met.unwrap_or(upstream.base), ..upstream }.write(&mut metadata)?;
+        }
     }
     Ok(metadata)
 }
@@ -131,6 +141,20 @@ mod tests {
         metadata.insert(FOLLOW, "sometimes").unwrap();
         assert_eq!(Upstream::of(&metadata), None);
         assert!(upstream_fault(&metadata).is_some());
+    }
+
+    #[test]
+    fn an_update_may_say_a_base_alone_and_an_entry_never_does() {
+        let mut metadata = Metadata::new();
+        Upstream::write_base(&mut metadata, upstream().base).unwrap();
+        assert_eq!(upstream_update_fault(&metadata), None);
+        assert!(upstream_fault(&metadata).is_some());
+        assert!(carried(&metadata, None).unwrap().is_empty());
+        metadata.insert(BASE, "no commit").unwrap();
+        assert!(upstream_update_fault(&metadata).is_some());
+        let mut metadata = Metadata::new();
+        metadata.insert(FOLLOW, "live").unwrap();
+        assert!(upstream_update_fault(&metadata).is_some());
     }
 
     #[test]

@@ -165,6 +165,17 @@ impl Reading {
         [self.id].into_iter().chain(upstream).collect()
     }
 
+    /// Where each of these commits, of the history of what is seen, comes from: from the upstream
+    /// if the branch does not have it.
+    pub async fn sources_of(&self, commits: &[CommitId]) -> Result<Vec<Source>, RepoError> {
+        let Some(sides) = &self.live else {
+            return Ok(vec![self.source; commits.len()]);
+        };
+        let (_, upstream) = self.repo.bases().apart(self.id, sides.upstream).await?;
+        let source = |id| if upstream.contains(id) { Source::Upstream } else { Source::Own };
+        Ok(commits.iter().map(source).collect())
+    }
+
     /// A repository that also sees what `other` shows.
     #[must_use]
     pub fn repo_with(&self, other: &Self) -> Repository {

@@ -13,7 +13,7 @@ use cas_core::name::{BookId, CommitId, Hash, HashPrefix, Operation, RefName, Req
 use cas_core::object::{Kind, Metadata};
 use cas_core::refs::{
     Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, Upstream, is_reserved,
-    upstream_fault,
+    upstream_update_fault,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -180,7 +180,7 @@ fn wish(caller: &Caller, body: UpdateBody) -> Result<RefUpdate, Problem> {
         }
         metadata.insert(key, value)?;
     }
-    if let Some(fault) = upstream_fault(&metadata) {
+    if let Some(fault) = upstream_update_fault(&metadata) {
         return Err(Problem::bad_request("bad_metadata", fault));
     }
     Ok(RefUpdate {

@@ -22,6 +22,11 @@ const ENTRY: &[&str] = &[
     "metadata",
 ];
 const COMMIT: &[&str] = &["commit", "tree", "parents", "author", "time", "message", "metadata"];
+
+/// The keys of what was found by naming a version.
+fn with_source<'a>(keys: &[&'a str]) -> Vec<&'a str> {
+    keys.iter().copied().chain(["source"]).collect()
+}
 const EDIT: &[&str] = &["book", "ref", "commit", "tree", "changed", "results", "forked"];
 const RESULT: &[&str] = &["path", "outcome", "existed", "old", "new", "to"];
 const IMPORT: &[&str] =
@@ -380,7 +385,8 @@ fn log_answers_in_json_newest_first_and_by_path() {
     user.ok(["rm", "guide", "x.md", "-m", "Third\n\nWith a body"]);
     let log = user.json(["log", "guide"]);
     for item in log.as_array().unwrap() {
-        assert_keys(item, COMMIT);
+        assert_keys(item, &with_source(COMMIT));
+        assert_eq!(item["source"], "own");
         assert!(is_id(&item["commit"]) && is_id(&item["tree"]) && is_time(&item["time"]));
         assert_eq!(item["author"], "tester");
         assert_eq!(item["metadata"], json!({}));
@@ -403,9 +409,11 @@ fn show_answers_in_json_for_every_kind_by_revision_and_by_prefix() {
     let user = with_guide();
     let commit = user.json(["show", "guide"]);
     let keys: Vec<_> = COMMIT.iter().copied().chain(["kind"]).collect();
-    assert_keys(&commit, &keys);
-    assert_eq!(commit["kind"], "commit");
+    assert_keys(&commit, &with_source(&keys));
+    assert_eq!((&commit["kind"], &commit["source"]), (&json!("commit"), &json!("own")));
     let id = text(&commit, "commit");
+    let mut commit = commit.clone();
+    commit.as_object_mut().unwrap().remove("source");
     assert_eq!(user.json(["show", &id[..8]]), commit, "by the first 8 digits");
     assert_eq!(user.json(["show", id]), commit, "by all digits");
 

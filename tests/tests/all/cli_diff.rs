@@ -47,7 +47,8 @@ fn diff_names_every_change_by_default() {
         assert_keys(change, &["path", "status", "from", "old", "new"]);
         for side in [&change["old"], &change["new"]] {
             if !side.is_null() {
-                assert_keys(side, &["kind", "id", "size"]);
+                assert_keys(side, &["kind", "id", "size", "source"]);
+                assert_eq!(side["source"], "own");
             }
         }
     }

@@ -21,7 +21,7 @@ fn find_lists_paths_that_match() {
     let files = user.json(["find", "{start,ch1/run.sh}", "guide"]);
     let kinds: Vec<_> = files.as_array().unwrap().iter().map(|file| &file["kind"]).collect();
     assert_eq!(kinds, ["executable", "symlink"]);
-    assert_keys(&files[0], &["path", "kind", "id", "size"]);
+    assert_keys(&files[0], &["path", "kind", "id", "size", "source"]);
     user.fails(2, ["find", "[a", "guide"]);
     user.fails(1, ["find", "*", "guide", "nowhere"]);
 }

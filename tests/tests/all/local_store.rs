@@ -71,7 +71,8 @@ async fn leftovers_of_a_dead_process_are_removed_by_the_next_writer() {
     let dead = folder.home.path().join("tmp/dead");
     fs::create_dir_all(&dead).unwrap();
     fs::write(dead.join("0"), b"half").unwrap();
-    fs::write(dead.join("1"), b"").unwrap();
+    fs::create_dir(dead.join("1")).unwrap();
+    fs::write(dead.join("1/2"), b"").unwrap();
     // Reading changes nothing.
     let absent = folder.store.size(Kind::Blob, BlobId::of(b"x").hash()).await;
     assert_eq!(absent.unwrap(), None);

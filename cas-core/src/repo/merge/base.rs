@@ -152,16 +152,15 @@ impl Bases<'_> {
         Ok(parents)
     }
 
-    /// How many commits each of two histories has that the other has not.
+    /// The commits that each of two histories has and the other has not.
     pub(crate) async fn apart(
         &self,
         ours: CommitId,
         theirs: CommitId,
-    ) -> Result<(u64, u64), RepoError> {
+    ) -> Result<(BTreeSet<CommitId>, BTreeSet<CommitId>), RepoError> {
         let parents = self.history(vec![ours, theirs]).await?;
         let (ours, theirs) = (ancestors(&parents, [ours]), ancestors(&parents, [theirs]));
-        let only = |a: &BTreeSet<CommitId>, b: &BTreeSet<_>| a.difference(b).count() as u64;
-        Ok((only(&ours, &theirs), only(&theirs, &ours)))
+        Ok((&ours - &theirs, &theirs - &ours))
     }
 
     /// The tree that two commits with these best common ancestors came of, and a repository that

@@ -2,10 +2,13 @@
 //!
 //! Every process that writes has a folder of its own under `tmp/`, locked for as long as it
 //! lives. A folder whose lock can be had belongs to nobody any more and is removed.
+//!
+//! In it each thread has a folder of its own, as far as there are enough: file systems make and
+//! rename one file of a folder at a time, and threads would wait for each other.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
@@ -13,6 +16,17 @@ use rustix::fs::{FlockOperation, flock};
 use super::TEMP;
 use super::disk::Disk;
 use crate::env::Env;
+
+/// How many folders the threads of a process share out among them.
+const SHARDS: usize = 16;
+
+thread_local! {
+    /// Which of the folders is this thread's.
+    static SHARD: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % SHARDS
+    };
+}
 
 /// This process's folder of unfinished files, made when first needed.
 #[derive(Debug, Default)]
@@ -49,8 +63,15 @@ impl TempFolder {
             }
         };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = format!("{folder}/{number:x}");
-        let file = disk.create(&path)?;
+        let shard = format!("{folder}/{:x}", SHARD.with(|shard| *shard));
+        let path = format!("{shard}/{number:x}");
+        let file = match disk.create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk.make_folder(&shard)?;
+                disk.create(&path)?
+            }
+            made => made?,
+        };
         Ok(TempFile { disk: disk.clone(), path, file: Some(file), keep: false })
     }
 }
@@ -148,9 +169,20 @@ fn remove_abandoned(disk: &Disk) {
     }
 }
 
+/// Removes a process's folder: those of its threads, and what is right in it.
 fn remove_folder(disk: &Disk, path: &str) -> io::Result<()> {
     for name in disk.names(path)? {
-        disk.remove(&format!("{path}/{name}"))?;
+        let inner = format!("{path}/{name}");
+        match disk.names(&inner) {
+            Ok(names) => {
+                for name in names {
+                    disk.remove(&format!("{inner}/{name}"))?;
+                }
+                disk.remove_folder(&inner)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => disk.remove(&inner)?,
+            Err(error) => return Err(error),
+        }
     }
     disk.remove_folder(path)
 }

@@ -1,6 +1,7 @@
 //! What readers of a live branch see.
 
 use cas_tests::cli::User;
+use serde_json::Value;
 
 use super::{book, cat, lesson, put};
 
@@ -8,6 +9,12 @@ use super::{book, cat, lesson, put};
 fn entries(user: &User) -> Vec<u64> {
     let listed = user.json(["branch", "list", "guide", "users/*"]);
     listed.as_array().unwrap().iter().map(|branch| branch["seq"].as_u64().unwrap()).collect()
+}
+
+/// The newest commit of a log with this source.
+fn log_of(log: &Value, source: &str) -> Value {
+    let items = log.as_array().unwrap();
+    items.iter().find(|item| item["source"] == source).unwrap()["commit"].clone()
 }
 
 #[test]
@@ -38,6 +45,30 @@ fn a_live_branch_shows_its_own_on_top_of_upstreams_newest() {
     assert_eq!(source("part0/new.md"), "upstream");
     let listed = user.json(["ls", "guide@users/1", "part0/lesson0.md"]);
     assert_eq!(listed[0]["source"], "conflict");
+
+    let found = user.json(["find", "**", "guide@users/0"]);
+    let paths = |source: &str| -> Vec<_> {
+        let items = found.as_array().unwrap().iter().filter(|item| item["source"] == source);
+        items.map(|item| item["path"].as_str().unwrap()).collect()
+    };
+    assert_eq!(paths("merged"), ["part0/lesson0.md"]);
+    assert!(paths("upstream").contains(&"part0/new.md") && paths("own").is_empty());
+    let changed = user.json(["diff", "guide", "guide@users/0"]);
+    assert_eq!(changed.as_array().unwrap().len(), 1);
+    assert_eq!(changed[0]["path"], "part0/lesson0.md");
+    assert_eq!(
+        (&changed[0]["old"]["source"], &changed[0]["new"]["source"]),
+        (&"own".into(), &"merged".into(),)
+    );
+    // The branch's edit, the two of its upstream, and where they began.
+    let log = user.json(["log", "guide@users/0"]);
+    let mut sources: Vec<_> =
+        log.as_array().unwrap().iter().map(|item| item["source"].as_str().unwrap()).collect();
+    sources.sort_unstable();
+    assert_eq!(sources, ["own", "own", "upstream", "upstream"]);
+    assert!(user.ok(["log", "guide@users/0"]).contains("source upstream\ncommit "));
+    let shown = user.json(["show", "guide@users/0"]);
+    assert_eq!((&shown["source"], &shown["commit"]), (&"own".into(), &log_of(&log, "own")));
 
     // Reading wrote nothing, and a sync makes the same tree a commit.
     assert_eq!(entries(&user), before);

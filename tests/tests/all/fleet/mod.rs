@@ -18,7 +18,7 @@ fn lesson(changed: &[(usize, &str)]) -> String {
 
 /// A book of a few lessons, and branches of it called `users/0` and so on.
 fn book(branches: usize, follow: &str) -> User {
-    let user = User::with_folder();
+    let user = User::new();
     for n in 0..6 {
         user.write(&format!("book/part{}/lesson{n}.md", n % 2), lesson(&[]));
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// A book whose readers follow `main` as it moves.
 fn with_readers() -> User {
-    let user = User::with_folder();
+    let user = User::new();
     user.write("book/book.toml", super::RULES);
     user.write("book/docs/a.md", "a\n");
     user.ok(["import", "book", "guide"]);
@@ -103,6 +103,16 @@ fn a_reader_without_a_branch_is_told_that_this_is_the_upstream() {
     ] {
         let answer = user.json(args);
         assert_eq!((&answer["source"], &answer["commit"]), (&json!("upstream"), &json!(main)));
+    }
+    for args in [
+        &["ls", "guide@users/ada"][..],
+        &["log", "guide@users/ada"],
+        &["find", "**", "guide@users/ada"],
+    ] {
+        assert_eq!(user.json(args)[0]["source"], "upstream", "{args:?}");
+    }
+    for args in [&["show", "guide@users/ada"][..], &["validate", "guide@users/ada"]] {
+        assert_eq!(user.json(args)["source"], "upstream", "{args:?}");
     }
     assert_eq!(user.json(["checkout", "guide", "own"])["source"], "own");
     assert_eq!(user.json(["branch", "list", "guide"]).as_array().unwrap().len(), 1);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use cas_core::access::Tokens;
 use cas_core::env::Env;
 use cas_core::name::Operation;
-use cas_core::repo::{EditQueue, EditReport, MergeMemo, PathEdit, Repository, VersionRequest};
+use cas_core::repo::{
+    EditQueue, EditReport, MergeMemo, PathEdit, RepoError, Repository, VersionRequest,
+};
 use cas_core::store::{Bucket, Store};
 use tokio::sync::Semaphore;
 
@@ -125,8 +127,16 @@ impl App {
         edits: Vec<PathEdit>,
     ) -> Result<EditReport, Problem> {
         let key = request.request_id.to_string();
-        let edited = self.inner.edits.edit(&self.repo(caller), request, operation, edits).await;
-        edited.map_err(|error| Problem::from(error).of_request(&key))
+        let (book, branch) = (request.book.clone(), request.branch.clone());
+        let shown = |violations| caller.shown(&book, &branch, violations);
+        match self.inner.edits.edit(&self.repo(caller), request, operation, edits).await {
+            Ok(report) => Ok(EditReport { warnings: shown(report.warnings), ..report }),
+            Err(RepoError::Schema { violations }) => {
+                let error = RepoError::Schema { violations: shown(violations) };
+                Err(Problem::from(error).of_request(&key))
+            }
+            Err(error) => Err(Problem::from(error).of_request(&key)),
+        }
     }
 
     /// Who may do what.

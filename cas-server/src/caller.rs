@@ -19,6 +19,7 @@ pub(crate) use cas_core::access::Verb;
 use cas_core::access::{Grant, TokenSecret};
 use cas_core::name::{Actor, Base, BookId, BookPath, RefName, Revision};
 use cas_core::repo::RepoError;
+use cas_core::schema::Violation;
 
 use crate::access::Refused;
 use crate::api::extract::header_text;
@@ -158,6 +159,34 @@ impl Caller {
             Base::Ref(name) => self.may_below(Verb::Read, &revision.book, name, path),
             Base::Commit(_) => self.may_all(Verb::Read),
         }
+    }
+
+    /// Violations as far as the caller may know what they tell of. A message may name what lies
+    /// beside its path: whoever may not read that is told the rule alone, and whoever may not read
+    /// the path itself, that there is one.
+    pub(crate) fn shown(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        violations: Vec<Violation>,
+    ) -> Vec<Violation> {
+        if self.grant.may_ref(Verb::Read, book, name) {
+            return violations;
+        }
+        let shown = |violation: Violation| {
+            let path = BookPath::parse(&violation.path).unwrap_or_else(|_| BookPath::root());
+            let folder = path.parent().unwrap_or_else(BookPath::root);
+            if self.grant.may_below(Verb::Read, book, name, &folder) {
+                violation
+            } else if self.grant.may(Verb::Read, book, name, &path) {
+                let message = "it breaks this rule of the book".to_owned();
+                Violation { message, ..violation }
+            } else {
+                let message = "a path that this token may not read breaks this rule".to_owned();
+                Violation { path: String::new(), message, ..violation }
+            }
+        };
+        violations.into_iter().map(shown).collect()
     }
 
     /// Refuses unless the caller may delete a ref: a branch whoever may write to all of it, a tag

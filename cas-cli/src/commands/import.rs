@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use cas_core::folder::{ImportMode, ImportOptions, ImportReport};
 use cas_core::repo::VersionRequest;
+use cas_core::schema::Violation;
 use clap::Args;
 use serde::Serialize;
 
+use super::view::warn_of;
 use crate::args::BranchArg;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -62,6 +64,7 @@ struct View {
     bytes: Bytes,
     #[serde(skip_serializing_if = "Option::is_none")]
     repaired: Option<u64>,
+    warnings: Vec<Violation>,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,7 +86,7 @@ struct Bytes {
 impl Import {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let Self { dir, target, message, dry_run, exclude, allow_empty, verify_existing } = self;
-        let BranchArg { book, branch } = target;
+        let BranchArg { book, branch } = target.clone();
         let request = VersionRequest {
             message: message.unwrap_or_else(|| format!("import {}", dir.display())),
             request_id: context.request_id(),
@@ -101,6 +104,7 @@ impl Import {
         let report = context.repo.import(&dir, &request, &options, context.progress.clone()).await;
         context.progress.end();
         let report = report?;
+        warn_of(context.output, &target, &report.warnings);
         // What the store held already, of this version or any other.
         let shared = report.totals.size.saturating_sub(report.bytes_new);
         let view = View {
@@ -120,6 +124,7 @@ impl Import {
             },
             bytes: Bytes { total: report.totals.size, new: report.bytes_new, shared },
             repaired: verify_existing.then_some(report.repaired),
+            warnings: report.warnings.clone(),
         };
         context.output.answer(&view, |out| {
             writeln!(out, "{}@{} {}", request.book, request.branch, headline(&report, dry_run))?;

@@ -4,7 +4,7 @@ use cas_core::name::{BookPath, Operation};
 use cas_core::repo::{Edit, PathEdit, Precondition, VersionRequest};
 use clap::Args;
 
-use super::view::{EditView, write_edits};
+use super::view::{EditView, warn_of, write_edits};
 use crate::args::BranchArg;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -42,6 +42,7 @@ impl Mv {
         let edits =
             [PathEdit { path: from, edit: Edit::Move { to }, precondition: Precondition::Unsaid }];
         let report = context.repo.edit(&request, Operation::rename(), &edits).await?;
+        warn_of(context.output, &target, &report.warnings);
         context
             .output
             .answer(&EditView::new(&target, &report), |out| write_edits(out, &target, &report))

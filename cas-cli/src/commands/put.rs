@@ -6,7 +6,7 @@ use cas_core::name::{BookPath, HashPrefix, Operation};
 use cas_core::repo::{Content, Edit, PathEdit, Precondition, VersionRequest};
 use clap::Args;
 
-use super::view::{EditView, write_edits};
+use super::view::{EditView, warn_of, write_edits};
 use crate::args::BranchArg;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -56,6 +56,7 @@ impl Put {
         let precondition = expect.map_or(Precondition::Absent, Precondition::Is);
         let edits = [PathEdit { path, edit: Edit::Put(content), precondition }];
         let report = context.repo.edit(&request, Operation::put(), &edits).await?;
+        warn_of(context.output, &target, &report.warnings);
         context
             .output
             .answer(&EditView::new(&target, &report), |out| write_edits(out, &target, &report))

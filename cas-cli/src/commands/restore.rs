@@ -4,7 +4,7 @@ use cas_core::name::{BookPath, Revision};
 use cas_core::repo::VersionRequest;
 use clap::Args;
 
-use super::view::{EditView, write_edits};
+use super::view::{EditView, warn_of, write_edits};
 use crate::args::BranchArg;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -56,6 +56,7 @@ impl Restore {
             request_id: context.request_id(),
         };
         let report = repo.restore_paths(&request, tree, &self.paths).await?;
+        warn_of(context.output, &self.branch, &report.warnings);
         context.output.answer(&EditView::new(&self.branch, &report), |out| {
             write_edits(out, &self.branch, &report)
         })

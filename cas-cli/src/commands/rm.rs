@@ -4,7 +4,7 @@ use cas_core::name::{BookPath, HashPrefix, Operation};
 use cas_core::repo::{Edit, PathEdit, Precondition, VersionRequest};
 use clap::Args;
 
-use super::view::{EditView, write_edits};
+use super::view::{EditView, warn_of, write_edits};
 use crate::args::BranchArg;
 use crate::context::Context;
 use crate::error::CommandError;
@@ -62,6 +62,7 @@ impl Rm {
             })
             .collect();
         let report = context.repo.edit(&request, Operation::remove(), &edits).await?;
+        warn_of(context.output, &target, &report.warnings);
         context
             .output
             .answer(&EditView::new(&target, &report), |out| write_edits(out, &target, &report))

@@ -6,11 +6,15 @@ use std::io::{self, Write};
 use cas_core::name::{BookId, CommitId, RefName};
 use cas_core::object::{Commit, Metadata};
 use cas_core::refs::{LogEntry, Upstream};
-use cas_core::repo::{EditOutcome, EditReport, EditResult, RefSummary, Source};
+use cas_core::repo::{EditOutcome, EditReport, EditResult, RefSummary, Source, one_line};
+use cas_core::schema::Violation;
 use serde::Serialize;
 
 use crate::args::BranchArg;
-use crate::output::{short, short_time};
+use crate::output::{Output, short, short_time};
+
+/// How many warnings people are told of one version.
+const WARNINGS: usize = 5;
 
 /// A commit.
 #[derive(Debug, Serialize)]
@@ -192,6 +196,7 @@ pub(super) struct EditView {
     changed: bool,
     forked: bool,
     results: Vec<ResultView>,
+    warnings: Vec<Violation>,
 }
 
 #[derive(Debug, Serialize)]
@@ -222,7 +227,19 @@ impl EditView {
             changed: report.changed,
             forked: report.forked,
             results: report.results.iter().map(result).collect(),
+            warnings: report.warnings.clone(),
         }
+    }
+}
+
+/// Warns of what a new version has against its book's rules.
+pub(super) fn warn_of(output: Output, target: &BranchArg, warnings: &[Violation]) {
+    for warning in warnings.iter().take(WARNINGS) {
+        output.warn(&one_line(&warning.to_string()));
+    }
+    if let Some(more) = warnings.len().checked_sub(WARNINGS).filter(|more| *more > 0) {
+        let BranchArg { book, branch } = target;
+        output.warn(&format!("... and {more} more: `cas validate {book}@{branch}` tells them all"));
     }
 }
 

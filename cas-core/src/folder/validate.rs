@@ -42,7 +42,9 @@ pub fn validate(path: &Path, preset: Option<Preset>) -> Result<Vec<Violation>, F
             if at == BOOK_FILE {
                 book_file = Some(match BookFileError::of_entry(file.kind, size) {
                     Some(error) => Err(error),
-                    None => BookFile::parse(&read(path).map_err(io("read book.toml in"))?),
+                    None => {
+                        BookFile::parse(&read_book_file(path).map_err(io("read book.toml in"))?)
+                    }
                 });
             } else if at.split('/').next() == Some(BOOK_FILE) && book_file.is_none() {
                 let kind = crate::object::EntryKind::Tree;
@@ -66,7 +68,7 @@ pub fn validate(path: &Path, preset: Option<Preset>) -> Result<Vec<Violation>, F
 }
 
 /// The folder's `book.toml`, or as much of it as shows that it is too large.
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_book_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = Handle::open(path)?.read(c"book.toml")?;
     let mut bytes = Vec::new();
     file.take(BOOK_FILE_BYTES + 1).read_to_end(&mut bytes)?;

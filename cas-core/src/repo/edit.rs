@@ -13,6 +13,7 @@ use super::{Content, RepoError, Repository, VersionRequest};
 use crate::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, RequestId, TreeId};
 use crate::object::{Entry, EntryKind, check_symlink};
 use crate::refs::{LogEntry, RefEntry};
+use crate::schema::Violation;
 use crate::store::{Session, StoreError};
 
 /// One edit of one path.
@@ -103,6 +104,9 @@ pub struct EditReport {
     pub forked: bool,
     /// What happened to each path, in the order of the edits.
     pub results: Vec<EditResult>,
+    /// What is new in this version and against the book's rules, though not so that it is refused.
+    /// Told once: not again when a request is repeated.
+    pub warnings: Vec<Violation>,
 }
 
 impl Repository {
@@ -147,7 +151,8 @@ impl Repository {
             return Err(other());
         }
         let forked = self.made_its_branch(entry).await?;
-        Ok(EditReport { commit: id, tree: commit.tree, changed: true, forked, results })
+        let (tree, warnings) = (commit.tree, Vec::new());
+        Ok(EditReport { commit: id, tree, changed: true, forked, results, warnings })
     }
 
     /// Whether an entry that edits made began a branch that follows another.

@@ -165,13 +165,20 @@ impl Repository {
         }
         let tree = editor.write(Some(session)).await?;
         if tree == chain.tree {
-            let commit = chain.commit;
-            return Ok(EditReport { commit, tree, changed: false, forked: false, results });
+            let (commit, warnings) = (chain.commit, Vec::new());
+            return Ok(EditReport {
+                commit,
+                tree,
+                changed: false,
+                forked: false,
+                results,
+                warnings,
+            });
         }
         let mut contents = chain.contents.clone();
         contents.extend(small_contents(wish.edits));
         let unpublished = Unpublished { trees: editor.written(), contents };
-        self.check_schema(&unpublished, tree, Some(chain.tree)).await?;
+        let warnings = self.check_schema(&unpublished, tree, Some(chain.tree)).await?;
         chain.contents = unpublished.contents;
         let commit = Commit {
             tree,
@@ -189,7 +196,8 @@ impl Repository {
             commit: Some(commit),
         });
         (chain.editor, chain.commit, chain.tree) = (editor, commit, tree);
-        Ok(EditReport { commit, tree, changed: true, forked: chain.forks.is_some(), results })
+        let forked = chain.forks.is_some();
+        Ok(EditReport { commit, tree, changed: true, forked, results, warnings })
     }
 
     /// Moves the branch to the end of the chain, if it still is where it was. Says whether it did.

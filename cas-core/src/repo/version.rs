@@ -4,7 +4,7 @@ use super::{RepoError, Repository, Unpublished};
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId, TreeId};
 use crate::object::{Commit, Metadata, Tree};
 use crate::refs::{Expectation, LogEntry, RefUpdate, UpdateOutcome, Upstream, subject_of};
-use crate::schema::BOOK_FILE;
+use crate::schema::{BOOK_FILE, Violation};
 use crate::store::Session;
 
 /// Which branch is to get a new version, and why.
@@ -37,8 +37,8 @@ pub(crate) struct NewVersion<'a> {
 /// What became of it.
 #[derive(Debug)]
 pub(crate) enum Made {
-    /// The branch points at the new commit.
-    Done(CommitId),
+    /// The branch points at the new commit, with this to be said of it.
+    Done(CommitId, Vec<Violation>),
     /// An earlier try of the same request landed, by this entry. The new commit is named by
     /// nothing.
     Earlier(Box<LogEntry>),
@@ -67,10 +67,12 @@ impl Repository {
         session.publish().await?;
         // After publishing, because the new trees can be read then. What is refused is named by
         // nothing, as if another writer had been faster.
-        if root.get(BOOK_FILE).is_some() {
+        let warnings = if root.get(BOOK_FILE).is_some() {
             let before = self.tree_of(parent).await;
-            self.check_schema(&Unpublished::root(tree, root), tree, before).await?;
-        }
+            self.check_schema(&Unpublished::root(tree, root), tree, before).await?
+        } else {
+            Vec::new()
+        };
         let mut metadata = Metadata::new();
         if let Some(upstream) = &forks {
             upstream.write(&mut metadata)?;
@@ -87,7 +89,9 @@ impl Repository {
             metadata,
         };
         Ok(match self.store.refs().update(&update).await? {
-            UpdateOutcome::Moved(entry) if entry.entry.target == Some(id) => Made::Done(id),
+            UpdateOutcome::Moved(entry) if entry.entry.target == Some(id) => {
+                Made::Done(id, warnings)
+            }
             UpdateOutcome::Moved(entry) => Made::Earlier(Box::new(entry)),
             UpdateOutcome::Refused(head) => Made::Lost(head.and_then(|head| head.entry.target)),
         })

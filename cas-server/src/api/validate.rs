@@ -38,7 +38,7 @@ struct Validation {
 /// A rule that a path breaks.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Violation)]
-struct ViolationView {
+pub(super) struct ViolationView {
     /// The file or folder; empty for the root.
     path: String,
     /// The rule's code, as in `docs/schema.md`.

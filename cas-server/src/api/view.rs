@@ -9,6 +9,8 @@ use cas_core::repo::{EditOutcome, EditReport, EditResult, ListItem, RefSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::validate::ViolationView;
+
 /// A commit.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Commit)]
@@ -279,6 +281,9 @@ pub(crate) struct EditView {
     forked: bool,
     /// What happened to each path, in the order of the edits.
     results: Vec<ResultView>,
+    /// What is new in this version and against the book's rules, though not so that it is refused;
+    /// not told again when a request is repeated.
+    warnings: Vec<ViolationView>,
 }
 
 /// What happened to one path.
@@ -308,6 +313,7 @@ impl EditView {
             changed: report.changed,
             forked: report.forked,
             results: report.results.iter().map(ResultView::new).collect(),
+            warnings: report.warnings.iter().cloned().map(ViolationView::from).collect(),
         }
     }
 }

@@ -27,10 +27,11 @@ const COMMIT: &[&str] = &["commit", "tree", "parents", "author", "time", "messag
 fn with_source<'a>(keys: &[&'a str]) -> Vec<&'a str> {
     keys.iter().copied().chain(["source"]).collect()
 }
-const EDIT: &[&str] = &["book", "ref", "commit", "tree", "changed", "results", "forked"];
+const EDIT: &[&str] =
+    &["book", "ref", "commit", "tree", "changed", "results", "forked", "warnings"];
 const RESULT: &[&str] = &["path", "outcome", "existed", "old", "new", "to"];
 const IMPORT: &[&str] =
-    &["book", "ref", "commit", "tree", "mode", "dry_run", "files", "bytes", "forked"];
+    &["book", "ref", "commit", "tree", "mode", "dry_run", "files", "bytes", "forked", "warnings"];
 const CHECKOUT: &[&str] =
     &["book", "ref", "commit", "tree", "dry_run", "written", "removed", "kept", "bytes", "source"];
 

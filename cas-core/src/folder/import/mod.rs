@@ -11,6 +11,7 @@
 
 mod compare;
 mod files;
+mod foresee;
 mod trees;
 mod verify;
 
@@ -27,6 +28,8 @@ use crate::name::{CommitId, Operation, TreeId};
 use crate::object::{Totals, collisions};
 use crate::refs::Upstream;
 use crate::repo::{Made, NewVersion, PathFault, RepoError, Repository, VersionRequest};
+use crate::schema::Violation;
+use crate::store::Session;
 
 use compare::Difference;
 use files::{Target, Work};
@@ -89,6 +92,8 @@ pub struct ImportReport {
     /// Objects that the store had lost or damaged and that were written again; counted only when
     /// asked for.
     pub repaired: u64,
+    /// What is new in this version and against the book's rules, though not so that it is refused.
+    pub warnings: Vec<Violation>,
 }
 
 /// The version that the branch holds now.
@@ -175,7 +180,12 @@ impl Repository {
         (report.read, report.bytes_new) = work.counts();
         if report.mode != ImportMode::Unchanged {
             report.forked = forks.is_some();
-            report.commit = self.write(&work, &trees, request, present.commit, forks).await?;
+            (report.commit, report.warnings) = match work.session() {
+                Some(session) => {
+                    self.write(session, &trees, request, present.commit, forks).await?
+                }
+                None => (None, self.foresee(path, &trees, present.tree).await?),
+            };
         }
         if let Some(index) = options.index.as_deref().filter(|_| !options.dry_run)
             && (report.mode != ImportMode::Unchanged || report.read > 0)
@@ -212,27 +222,24 @@ impl Repository {
         Ok((Present { commit: Some(commit), tree }, None))
     }
 
-    /// Writes the commit and moves the branch. Nothing for a dry run.
+    /// Writes the commit and moves the branch.
     async fn write(
         &self,
-        work: &Work,
+        session: &Session,
         trees: &Trees,
         request: &VersionRequest,
         parent: Option<CommitId>,
         forks: Option<Upstream>,
-    ) -> Result<Option<CommitId>, FolderError> {
-        let Some(session) = work.session() else {
-            return Ok(None);
-        };
+    ) -> Result<(Option<CommitId>, Vec<Violation>), FolderError> {
         let root = trees.all.get(&trees.root);
         let root = root.ok_or_else(|| RepoError::Internal("a folder has no root".to_owned()))?;
         let operation = Operation::import();
         let new = NewVersion { request, operation, parent, forks, tree: trees.root, root };
         match self.make_version(session, new).await? {
-            Made::Done(commit) => Ok(Some(commit)),
+            Made::Done(commit, warnings) => Ok((Some(commit), warnings)),
             Made::Earlier(entry) => match entry.entry.target {
                 Some(commit) if self.store.get_commit(&commit).await?.tree == trees.root => {
-                    Ok(Some(commit))
+                    Ok((Some(commit), Vec::new()))
                 }
                 _ => Err(RepoError::request_used(&entry, &request.request_id).into()),
             },
@@ -264,6 +271,7 @@ impl ImportReport {
             read: 0,
             bytes_new: 0,
             repaired: 0,
+            warnings: Vec::new(),
         }
     }
 }

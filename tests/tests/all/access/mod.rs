@@ -18,18 +18,18 @@ use cas_tests::web::Client;
 use object_store::memory::InMemory;
 
 /// A server whose store may have tokens.
-struct Guarded {
+pub(crate) struct Guarded {
     bucket: Bucket,
     server: TestServer,
 }
 
 impl Guarded {
     /// A server that looks at the store for each request.
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(Limits { token_ttl: Duration::ZERO, ..Limits::default() }).await
     }
 
-    async fn start_with(limits: Limits) -> Self {
+    pub(crate) async fn start_with(limits: Limits) -> Self {
         let bucket = Bucket::new(Arc::new(InMemory::new()));
         create(&bucket, "a test's store", Writers::Any, &Env::system()).await.unwrap();
         let server = TestServer::start_app(app(&bucket, limits));
@@ -37,21 +37,21 @@ impl Guarded {
     }
 
     /// Another server over the same store.
-    fn restarted(self, limits: Limits) -> Self {
+    pub(crate) fn restarted(self, limits: Limits) -> Self {
         let server = TestServer::start_app(app(&self.bucket, limits));
         Self { server, ..self }
     }
 
-    fn tokens(&self) -> Tokens {
+    pub(crate) fn tokens(&self) -> Tokens {
         Tokens::new(self.bucket.clone(), Env::system())
     }
 
     /// A token with these scopes, for `actor`.
-    async fn token(&self, actor: &str, scopes: &[&str]) -> TokenSecret {
+    pub(crate) async fn token(&self, actor: &str, scopes: &[&str]) -> TokenSecret {
         self.token_until(actor, scopes, None).await
     }
 
-    async fn token_until(
+    pub(crate) async fn token_until(
         &self,
         actor: &str,
         scopes: &[&str],
@@ -66,18 +66,18 @@ impl Guarded {
         self.tokens().create(new).await.unwrap().1
     }
 
-    async fn revoke(&self, secret: &TokenSecret) {
+    pub(crate) async fn revoke(&self, secret: &TokenSecret) {
         let prefix = HashPrefix::parse(&secret.id().to_string()).unwrap();
         self.tokens().revoke(&prefix, &Actor::parse("eve").unwrap()).await.unwrap();
     }
 
     /// A client that shows nothing.
-    fn stranger(&self) -> Client {
+    pub(crate) fn stranger(&self) -> Client {
         self.server.client()
     }
 
     /// A client that shows this token.
-    fn client(&self, secret: &TokenSecret) -> Client {
+    pub(crate) fn client(&self, secret: &TokenSecret) -> Client {
         self.stranger().with("authorization", &format!("Bearer {}", secret.reveal()))
     }
 }

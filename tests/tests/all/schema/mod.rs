@@ -2,6 +2,7 @@
 
 mod doors;
 mod presets;
+mod told;
 mod validate;
 
 use cas_core::name::BookPath;

@@ -6,7 +6,7 @@ use cas_core::access::Tokens;
 use cas_core::env::Env;
 use cas_core::name::Operation;
 use cas_core::repo::{
-    EditQueue, EditReport, MergeMemo, PathEdit, RepoError, Repository, VersionRequest,
+    EditQueue, EditReport, EditedPaths, MergeMemo, PathEdit, RepoError, Repository, VersionRequest,
 };
 use cas_core::store::{Bucket, Store};
 use tokio::sync::Semaphore;
@@ -18,6 +18,9 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::ready::Ready;
+
+/// About how many bytes of what branches changed are remembered.
+const EDITED_BYTES: u64 = 64 << 20;
 
 /// What may be configured, with defaults that suit a small machine.
 #[derive(Debug, Clone)]
@@ -65,6 +68,8 @@ struct Inner {
     ready: Ready,
     /// What merges remember.
     merges: Arc<MergeMemo>,
+    /// What previews of syncs remember.
+    edited: Arc<EditedPaths>,
 }
 
 impl App {
@@ -99,7 +104,9 @@ impl App {
         let ready = Ready::new(store.clone(), bucket);
         let edits = EditQueue::default();
         let merges = Arc::default();
-        let inner = Inner { store, env, settings, edits, access, places, metrics, ready, merges };
+        let edited = Arc::new(EditedPaths::new(EDITED_BYTES));
+        let inner =
+            Inner { store, env, settings, edits, access, places, metrics, ready, merges, edited };
         Self { inner: Arc::new(inner) }
     }
 
@@ -152,6 +159,11 @@ impl App {
     /// What is counted.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.inner.metrics
+    }
+
+    /// Which paths branches changed, as far as previews of syncs found out.
+    pub(crate) fn edited(&self) -> &Arc<EditedPaths> {
+        &self.inner.edited
     }
 
     /// Whether the store can be reached.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use cas_core::ErrorKind;
 use cas_core::folder::Step;
@@ -17,6 +17,9 @@ use super::merge::{How, MergeView};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::count;
+
+/// About how many bytes an index of what branches changed takes at most.
+const INDEX_BYTES: u64 = 1 << 30;
 
 /// Bring branches up to what they follow
 ///
@@ -81,7 +84,7 @@ impl Sync {
         };
         let book: BookId = book.parse()?;
         let index = Context::branch_index(&book, &context.location).filter(|_| self.how.dry_run);
-        let edited = index.as_deref().map(|file| Arc::new(Mutex::new(EditedPaths::load(file))));
+        let edited = index.as_deref().map(|file| Arc::new(EditedPaths::load(file, INDEX_BYTES)));
         let request = SyncRequest {
             on_conflict: self.how.on_conflict,
             dry_run: self.how.dry_run,
@@ -117,7 +120,7 @@ impl Sync {
         let report = report?;
         if let (Some(file), Some(edited)) = (&index, &edited) {
             // Only what the next preview would save is lost if it cannot be kept.
-            let _ = edited.lock().unwrap_or_else(PoisonError::into_inner).save(file);
+            let _ = edited.save(file);
         }
         if report.branches == 0 && !output.is_json() && report.matching == 0 {
             return Err(CommandError::Usage(format!("no branch matches {}", self.branches)));

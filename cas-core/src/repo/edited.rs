@@ -4,17 +4,24 @@
 //! It is derived and never the truth: what it says of a branch counts only for the very commits
 //! that it was made of, whatever it lacks is found out again, and it may be thrown away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, ChangeStatus};
-use crate::name::{BookPath, CommitId, RefName, collision_key};
+use crate::name::{BookId, BookPath, CommitId, RefName, collision_key};
 
 /// The version of the file: one that is other is not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// How many branches are expected to be known.
+const BRANCHES: usize = 10_000;
 
 /// Paths that differ between two versions, as they are on a disk that ignores case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,11 +44,24 @@ pub(crate) struct Edited {
     pub(crate) paths: Paths,
 }
 
-/// What the branches of a book changed.
-#[derive(Debug, Default)]
+/// What branches changed, as far as there is room to know it.
+#[derive(Debug)]
 pub struct EditedPaths {
-    branches: BTreeMap<RefName, Edited>,
-    changed: bool,
+    branches: Cache<Branch, Arc<Edited>, Weigh>,
+    changed: AtomicBool,
+}
+
+type Branch = (BookId, RefName);
+
+/// About how many bytes it takes to know a branch.
+#[derive(Debug, Clone, Copy)]
+struct Weigh;
+
+impl Weighter<Branch, Arc<Edited>> for Weigh {
+    fn weight(&self, (_, name): &Branch, edited: &Arc<Edited>) -> u64 {
+        let keys: usize = edited.paths.keys.iter().map(|key| 64 + key.len()).sum();
+        (256 + name.as_str().len() + 32 * edited.own.len() + keys) as u64
+    }
 }
 
 impl Paths {
@@ -76,25 +96,36 @@ impl Paths {
 }
 
 impl EditedPaths {
+    /// An empty index that takes about so many bytes at most.
+    pub fn new(bytes: u64) -> Self {
+        let branches = Cache::with_weighter(BRANCHES, bytes, Weigh);
+        Self { branches, changed: AtomicBool::new(false) }
+    }
+
     /// The index in a file; an empty one if there is none that can be read.
-    pub fn load(file: &Path) -> Self {
+    pub fn load(file: &Path, bytes: u64) -> Self {
+        let index = Self::new(bytes);
         let read = std::fs::read(file).ok();
-        let found = read.and_then(|bytes| postcard::from_bytes(&bytes).ok());
-        let branches = match found {
-            Some((VERSION, branches)) => branches,
-            Some(_) | None => BTreeMap::new(),
-        };
-        Self { branches, changed: false }
+        if let Some((VERSION, found)) = read.and_then(|read| postcard::from_bytes(&read).ok()) {
+            let found: Vec<(Branch, Edited)> = found;
+            for (branch, edited) in found {
+                index.branches.insert(branch, Arc::new(edited));
+            }
+        }
+        index
     }
 
     /// Writes the index to a file, if anything was learned since it was read.
     pub fn save(&self, file: &Path) -> io::Result<()> {
-        if !self.changed {
+        if !self.changed.load(Ordering::Relaxed) {
             return Ok(());
         }
         let folder = file.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
-        let bytes = postcard::to_stdvec(&(VERSION, &self.branches)).map_err(io::Error::other)?;
+        let branches: Vec<_> = self.branches.iter().collect();
+        let branches: Vec<_> =
+            branches.iter().map(|(branch, edited)| (branch, &**edited)).collect();
+        let bytes = postcard::to_stdvec(&(VERSION, branches)).map_err(io::Error::other)?;
         let mut written = tempfile::NamedTempFile::new_in(folder)?;
         written.write_all(&bytes)?;
         written.persist(file)?;
@@ -112,13 +143,20 @@ impl EditedPaths {
     }
 
     /// What a branch that is there and met its upstream there changed, if that is known.
-    pub(crate) fn get(&self, name: &RefName, ours: CommitId, base: CommitId) -> Option<&Edited> {
-        self.branches.get(name).filter(|found| found.ours == ours && found.base == base)
+    pub(crate) fn get(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        ours: CommitId,
+        base: CommitId,
+    ) -> Option<Arc<Edited>> {
+        let found = self.branches.get(&(book.clone(), name.clone()))?;
+        (found.ours == ours && found.base == base).then_some(found)
     }
 
-    pub(crate) fn set(&mut self, name: RefName, edited: Edited) {
-        self.changed = true;
-        self.branches.insert(name, edited);
+    pub(crate) fn set(&self, book: &BookId, name: &RefName, edited: Edited) {
+        self.changed.store(true, Ordering::Relaxed);
+        self.branches.insert((book.clone(), name.clone()), Arc::new(edited));
     }
 }
 
@@ -149,14 +187,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("index");
         std::fs::write(&file, b"something else").unwrap();
-        assert!(EditedPaths::load(&file).is_empty());
-        let mut index = EditedPaths::default();
+        assert!(EditedPaths::load(&file, 1 << 20).is_empty());
+        let index = EditedPaths::new(1 << 20);
+        let book = BookId::parse("guide").unwrap();
         let (ours, base) = (CommitId::of(b"ours"), CommitId::of(b"base"));
         let edited = Edited { ours, base, own: vec![ours], paths: paths(&["a"], false) };
-        index.set(RefName::main(), edited.clone());
+        index.set(&book, &RefName::main(), edited.clone());
         index.save(&file).unwrap();
-        let read = EditedPaths::load(&file);
-        assert_eq!(read.get(&RefName::main(), ours, base), Some(&edited));
-        assert_eq!(read.get(&RefName::main(), base, base), None);
+        let read = EditedPaths::load(&file, 1 << 20);
+        assert_eq!(read.get(&book, &RefName::main(), ours, base).as_deref(), Some(&edited));
+        assert_eq!(read.get(&book, &RefName::main(), base, base), None);
+        let other = BookId::parse("other").unwrap();
+        assert_eq!(read.get(&other, &RefName::main(), ours, base), None);
+    }
+
+    #[test]
+    fn an_index_knows_no_more_than_there_is_room_for() {
+        let index = EditedPaths::new(64 << 10);
+        let book = BookId::parse("guide").unwrap();
+        let ours = CommitId::of(b"ours");
+        for n in 0..10_000 {
+            let paths = paths(&[&format!("part/{n}.md")], false);
+            let name = RefName::parse(&format!("users/{n}")).unwrap();
+            index.set(&book, &name, Edited { ours, base: ours, own: vec![ours], paths });
+        }
+        assert!((10..=256).contains(&index.len()), "{}", index.len());
     }
 }

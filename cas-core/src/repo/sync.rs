@@ -58,7 +58,7 @@ pub struct SyncRequest {
     pub upstreams: RefFilter,
     /// What is known of the paths that branches changed. A dry run opens only branches that are not
     /// known or changed what their upstream changed, and adds what it learns.
-    pub edited: Option<Arc<Mutex<EditedPaths>>>,
+    pub edited: Option<Arc<EditedPaths>>,
 }
 
 impl SyncRequest {
@@ -402,10 +402,7 @@ impl Syncing {
         let Some(edited) = self.request.edited.as_ref().filter(|_| self.request.dry_run) else {
             return Ok(false);
         };
-        let known = {
-            let edited = edited.lock().unwrap_or_else(PoisonError::into_inner);
-            edited.get(name, ours, base).cloned()
-        };
+        let known = edited.get(&self.request.book, name, ours, base);
         let Some(known) = known.filter(|_| base != theirs) else {
             return Ok(false);
         };
@@ -436,11 +433,8 @@ impl Syncing {
             return Ok(());
         };
         let met = *plan.bases == [base] && base != plan.ours;
-        let known = {
-            let edited = edited.lock().unwrap_or_else(PoisonError::into_inner);
-            edited.get(name, plan.ours, base).is_some()
-        };
-        if !met || known {
+        let book = &self.request.book;
+        if !met || edited.get(book, name, plan.ours, base).is_some() {
             return Ok(());
         }
         let Some(own) = self.repo.bases().own_way(plan.ours, base).await? else {
@@ -449,7 +443,7 @@ impl Syncing {
         let before = self.repo.tree_id(base).await?;
         let changes = self.repo.diff(before, plan.our_tree, &BookPath::root()).await?;
         let found = Edited { ours: plan.ours, base, own, paths: Paths::of(&changes) };
-        edited.lock().unwrap_or_else(PoisonError::into_inner).set(name.clone(), found);
+        edited.set(book, name, found);
         Ok(())
     }
 

@@ -153,6 +153,8 @@ struct SumsView {
     branches: u64,
     /// How many have each status.
     outcomes: BTreeMap<&'static str, u64>,
+    /// How many of them had to be opened to find out.
+    opened: u64,
     /// How many have conflicts, be they resolved or not.
     with_conflicts: u64,
     /// How many branches have a conflict at each path.
@@ -254,6 +256,7 @@ async fn sync(
         message: body.message,
         branches: filter(&caller, &book, if body.dry_run { Verb::Read } else { Verb::Write }),
         upstreams: filter(&caller, &book, Verb::Read),
+        edited: Some(app.edited().clone()),
         ..SyncRequest::new(book, body.pattern)
     };
     // What is wrong with the whole is an answer of its own.
@@ -365,6 +368,7 @@ impl SumsView {
             matching: report.matching,
             branches: report.branches,
             outcomes: SyncStatus::ALL.into_iter().map(counted).collect(),
+            opened: report.opened,
             with_conflicts: report.with_conflicts,
             conflicts: conflicts.map(|(path, found)| (path.to_string(), found.branches)).collect(),
         }

@@ -5,6 +5,7 @@ mod costs;
 mod following;
 mod forking;
 mod http;
+mod http_sync;
 mod making;
 mod opening;
 

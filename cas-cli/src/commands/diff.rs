@@ -83,8 +83,9 @@ impl Diff {
                 (repo, changes)
             }
             (Some(BranchArg { book, branch }), ..) => {
-                let standing = context.repo.standing(book, branch).await?;
-                (context.repo.clone(), standing.changes)
+                let repo = &context.repo;
+                let standing = repo.standing(repo.follower(book, branch).await?).await?;
+                (repo.clone(), standing.changes)
             }
             _ => return Err(CommandError::Usage("name two versions".to_owned())),
         };

@@ -31,6 +31,7 @@ mod read;
 mod receive;
 mod replay;
 mod resolve;
+mod restore;
 mod schema;
 mod search;
 mod standing;
@@ -63,7 +64,7 @@ pub use resolve::{FoundObject, Resolved};
 pub use search::{
     LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Skipped, TEXT_BYTES,
 };
-pub use standing::Standing;
+pub use standing::{Follower, Standing};
 pub use sync::{PathConflicts, RefFilter, SyncItem, SyncReport, SyncRequest, SyncStatus};
 pub use version::VersionRequest;
 pub use walk::{FILES_AT_ONCE, Leaf, Listing, PathFault, one_line};

@@ -2,6 +2,7 @@
 
 mod archive;
 mod body;
+mod changes;
 mod choice;
 mod commits;
 mod content;
@@ -17,10 +18,13 @@ mod precondition;
 mod raw;
 mod refs;
 mod search;
+mod standing;
 mod upload;
 mod upstream;
 mod validate;
 mod view;
+
+pub use standing::StandingView;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -76,6 +80,7 @@ fn routes() -> OpenApiRouter<App> {
         raw::router(),
         refs::router(),
         search::router(),
+        standing::router(),
         upload::router(),
         upstream::router(),
         validate::router(),

@@ -86,3 +86,41 @@ async fn a_raw_update_names_only_upstreams_that_its_sender_may_read() {
     plain["metadata"] = json!({});
     writer.post("/v1/raw/update", &plain).await.expect(200);
 }
+
+/// The same with a branch of Ada's, who changed something in either folder.
+async fn with_changes() -> Guarded {
+    let guarded = guide().await;
+    let open = guarded.stranger();
+    for (path, text) in [("docs/mine.md", "mine"), ("secret/mine.md", "mine")] {
+        open.put(&format!("{ADA}/files/{path}"), text).await.expect(201);
+    }
+    guarded
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_branch_stands_is_for_those_who_may_read_all_of_both() {
+    let guarded = with_changes().await;
+    for (scopes, standing, part) in [
+        (&["read:guide"][..], 200, 200),
+        (&["read:guide:users/ada", "read:guide:main"], 200, 200),
+        // The upstream is not seen, or only a part of it.
+        (&["read:guide:users/ada"], 404, 404),
+        (&["read:guide:users/ada", "read:guide:main:docs/**"], 403, 200),
+        // Of the branch only a part is seen.
+        (&["read:guide:users/ada:docs/**", "read:guide:main"], 403, 200),
+        (&["read:guide:users/ada:docs/a.md", "read:guide:main"], 403, 403),
+        (&["read:guide:users/bob", "read:guide:main"], 404, 404),
+    ] {
+        let client = guarded.client(&guarded.token("tom", scopes).await);
+        let whole = [format!("{ADA}/standing"), format!("{BOOK}/diff?upstream=users/ada")];
+        for path in whole {
+            let answer = client.get(&path).await;
+            assert_eq!(answer.status, standing, "{scopes:?} {path}: {}", answer.text());
+            assert_eq!(answer.text().contains("secret"), standing == 200, "{scopes:?} {path}");
+        }
+        let path = format!("{BOOK}/diff?upstream=users/ada&path=docs");
+        let answer = client.get(&path).await;
+        assert_eq!(answer.status, part, "{scopes:?}: {}", answer.text());
+        assert!(!answer.text().contains("secret"), "{scopes:?}: {}", answer.text());
+    }
+}

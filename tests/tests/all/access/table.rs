@@ -176,6 +176,7 @@ fn table(ids: &Ids) -> Vec<Case> {
         case("PUT /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream"))
             .with(json!({ "ref": "main", "follow": "pinned" })),
         case("DELETE /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream")),
+        case("GET /v1/books/{book}/refs/{ref}/standing", ReadRef, format!("{main}/standing")),
         case("GET /v1/books/{book}/refs/{ref}/validate", ReadRef, format!("{main}/validate")),
         case("GET /v1/books/{book}/refs/{ref}/log", ReadRef, format!("{main}/log")),
         case("GET /v1/books/{book}/refs/{ref}/history", ReadRef, format!("{main}/history")),
@@ -194,6 +195,12 @@ fn table(ids: &Ids) -> Vec<Case> {
             "GET /v1/books/{book}/diff",
             ReadAll,
             format!("{book}/diff?from={}&to={}", &commit[..12], &commit[..12]),
+        ),
+        case("GET /v1/books/{book}/diff", ReadRef, format!("{book}/diff?upstream=main")),
+        case(
+            "GET /v1/books/{book}/diff",
+            ReadBelow,
+            format!("{book}/diff?upstream=main&path=docs"),
         ),
         case("GET /v1/books/{book}/refs/{ref}/glob", ReadRef, format!("{main}/glob?pattern=**")),
         case(

@@ -17,6 +17,7 @@ mod objects;
 mod precondition;
 mod raw;
 mod refs;
+mod restore;
 mod search;
 mod standing;
 mod upload;
@@ -79,6 +80,7 @@ fn routes() -> OpenApiRouter<App> {
         objects::router(),
         raw::router(),
         refs::router(),
+        restore::router(),
         search::router(),
         standing::router(),
         upload::router(),

@@ -124,3 +124,34 @@ async fn how_a_branch_stands_is_for_those_who_may_read_all_of_both() {
         assert!(!answer.text().contains("secret"), "{scopes:?}: {}", answer.text());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_are_restored_by_who_may_write_them_from_what_they_may_read() {
+    let guarded = with_changes().await;
+    let reader = guarded.client(&guarded.token("ron", &["read"]).await);
+    let docs = json!({ "paths": ["docs/mine.md"] });
+    let secret = json!({ "paths": ["docs/mine.md", "secret/mine.md"] });
+    let past = json!({ "paths": ["docs/mine.md"], "from": "users/ada~1" });
+    let before = seq(&reader).await;
+    for (scopes, body, status) in [
+        (&["read:guide"][..], &docs, 403),
+        (&["write:guide:users/bob", "read:guide:main"], &docs, 404),
+        (&["write:guide:users/ada:docs/**", "read:guide:main"], &secret, 403),
+        // What is restored comes to where others may look: it is also read.
+        (&["write:guide:users/ada"], &docs, 404),
+        (&["write:guide:users/ada", "read:guide:main:secret/**"], &docs, 403),
+        (&["write:guide:users/ada", "read:guide:main:docs/**"], &secret, 403),
+        (&["write:guide:users/ada:docs/**", "read:guide:main:docs/**"], &past, 200),
+        (&["write:guide:users/ada:docs/**", "read:guide:main:docs/**"], &docs, 201),
+    ] {
+        let client = guarded.client(&guarded.token("tom", scopes).await);
+        let answer = client.post(&format!("{ADA}/restore-paths"), body).await;
+        assert_eq!(answer.status, status, "{scopes:?} {body}: {}", answer.text());
+        assert_eq!(seq(&reader).await, before + u64::from(status == 201), "{scopes:?} {body}");
+    }
+}
+
+/// The position of the newest entry of Ada's branch.
+async fn seq(client: &cas_tests::web::Client) -> u64 {
+    client.get(ADA).await.expect(200).json()["seq"].as_u64().unwrap()
+}

@@ -259,6 +259,24 @@ fn table(ids: &Ids) -> Vec<Case> {
             .with(commit_of(json!({ "op": "delete", "path": "docs", "recursive": true }))),
         case("POST /v1/books/{book}/refs/{ref}/commits", WriteRef, format!("{main}/commits"))
             .with(commit_of(json!({ "op": "move", "path": "static", "to": "moved" }))),
+        case(
+            "POST /v1/books/{book}/refs/{ref}/restore-paths",
+            WriteBelow,
+            format!("{main}/restore-paths"),
+        )
+        .with(json!({ "paths": ["docs"], "from": "main" })),
+        case(
+            "POST /v1/books/{book}/refs/{ref}/restore-paths",
+            WriteRef,
+            format!("{main}/restore-paths"),
+        )
+        .with(json!({ "paths": ["docs", "static"] })),
+        case(
+            "POST /v1/books/{book}/refs/{ref}/restore-paths",
+            WriteRefAndReadAll,
+            format!("{main}/restore-paths"),
+        )
+        .with(json!({ "paths": ["static"], "from": &commit[..12] })),
         // As they are stored.
         case("GET /v1/raw/books", Token, "/v1/raw/books"),
         case("GET /v1/raw/refs", Token, "/v1/raw/refs?book=guide"),

@@ -2,6 +2,7 @@
 
 mod archive;
 mod body;
+mod branches;
 mod changes;
 mod choice;
 mod commits;
@@ -70,6 +71,7 @@ struct Base;
 fn routes() -> OpenApiRouter<App> {
     let groups = vec![
         archive::router(),
+        branches::router(),
         commits::router(),
         diff::router(),
         fetch::router(),

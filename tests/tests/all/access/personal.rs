@@ -155,3 +155,35 @@ async fn paths_are_restored_by_who_may_write_them_from_what_they_may_read() {
 async fn seq(client: &cas_tests::web::Client) -> u64 {
     client.get(ADA).await.expect(200).json()["seq"].as_u64().unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_branches_are_made_by_who_may_write_every_one() {
+    let guarded = guide().await;
+    let reader = guarded.client(&guarded.token("ron", &["read"]).await);
+    let path = format!("{BOOK}/refs");
+    let body = |refs: &[&str]| json!({ "refs": refs, "to": "main" });
+    let class = ["users/1", "users/2"];
+    let upstream = json!({ "refs": class, "to": "users/ada", "upstream": "main" });
+    for (scopes, body, status) in [
+        (&["read:guide"][..], body(&class), 403),
+        (&["write:guide:users/*"], body(&class), 404),
+        (&["write:guide:users/*", "read:guide:main:docs/**"], body(&class), 403),
+        (&["write:guide:users/1", "read:guide:main"], body(&class), 404),
+        (&["write:guide:users/*:docs/**", "read:guide:main"], body(&class), 403),
+        (&["write:guide:users/*", "read:guide:main"], body(&["users/1", "other"]), 404),
+        (&["write:other", "read:other"], body(&class), 404),
+        (&["write:guide:users/*"], upstream, 404),
+    ] {
+        let client = guarded.client(&guarded.token("tom", scopes).await);
+        let answer = client.post(&path, &body).await;
+        assert_eq!(answer.status, status, "{scopes:?} {body}: {}", answer.text());
+        let there = reader.get(&path).await.expect(200).json();
+        assert_eq!(there["refs"].as_array().unwrap().len(), 1, "{scopes:?} {body}");
+    }
+    let scopes = ["write:guide:users/*", "read:guide:main"];
+    let client = guarded.client(&guarded.token("tina", &scopes).await);
+    let made = client.post(&path, &body(&class)).await.expect(200).json();
+    assert_eq!(made["created"], 2);
+    let log = reader.get(&format!("{BOOK}/refs/users%2F2/log")).await.expect(200).json();
+    assert_eq!(log["entries"][0]["actor"], "tina");
+}

@@ -163,6 +163,10 @@ fn table(ids: &Ids) -> Vec<Case> {
         case("GET /v1/books/{book}", SeeBook, book),
         case("PUT /v1/books/{book}", WriteRef, book),
         case("GET /v1/books/{book}/refs", SeeBook, format!("{book}/refs")),
+        case("POST /v1/books/{book}/refs", WriteRef, format!("{book}/refs"))
+            .with(json!({ "refs": ["main"], "to": "main" })),
+        case("POST /v1/books/{book}/refs", WriteRefAndReadAll, format!("{book}/refs"))
+            .with(json!({ "refs": ["main"], "to": &commit[..12] })),
         case("GET /v1/books/{book}/refs/{ref}", SeeRef, main),
         case("PUT /v1/books/{book}/refs/{ref}", WriteRef, main).with(json!({ "to": "main" })),
         case("DELETE /v1/books/{book}/refs/{ref}", AdminTag, format!("{book}/refs/tags%2Fv1")),

@@ -5,6 +5,7 @@ mod costs;
 mod following;
 mod forking;
 mod http;
+mod http_branches;
 mod http_restore;
 mod http_upstream;
 mod making;

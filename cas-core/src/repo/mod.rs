@@ -34,6 +34,7 @@ mod resolve;
 mod restore;
 mod schema;
 mod search;
+mod sources;
 mod standing;
 mod sync;
 mod version;

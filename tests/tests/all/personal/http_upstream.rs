@@ -1,5 +1,6 @@
 //! A branch and its upstream over HTTP: how they stand, and how they differ.
 
+use bytes::Bytes;
 use cas_tests::cli::{assert_keys, text};
 use cas_tests::web::Client;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::http_archive::served;
 pub(super) const MAIN: &str = "/v1/books/guide/refs/main";
 
 /// Overwrites a file, whatever it is.
-pub(super) async fn overwrite(client: &Client, path: &str, text: &'static str) -> String {
+pub(super) async fn overwrite(client: &Client, path: &str, text: impl Into<Bytes>) -> String {
     let id = client.get(path).await.expect(200).header("etag").to_owned();
     let put = client.request("PUT", path).header("if-match", &id).body(text).send().await;
     put.expect(200).json()["commit"].as_str().unwrap().to_owned()

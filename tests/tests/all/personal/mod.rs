@@ -7,6 +7,7 @@ mod forking;
 mod http;
 mod http_branches;
 mod http_restore;
+mod http_sources;
 mod http_upstream;
 mod making;
 mod opening;

@@ -5,6 +5,7 @@
 //!
 //! - [`App`]: what every handler works with: the store, the clock, the settings.
 //! - [`router`]: all routes, as a service that tests can call without a socket.
+//! - [`StandingView`]: what the command line tells in the same words.
 //! - `access`, `caller`: who is asking, and what they may do.
 //! - [`Limits`], `gate`, `pace`, `upload`: what a client may take of the server.
 //! - `observe`, `metrics`, [`Caches`], `ready`: what is told to whoever runs the server.
@@ -32,7 +33,7 @@ mod request_id;
 mod serve;
 mod upload;
 
-pub use api::{openapi, router};
+pub use api::{StandingView, openapi, router};
 pub use app::{App, Settings};
 pub use caches::Caches;
 pub use limits::Limits;

@@ -303,6 +303,8 @@ impl From<&RepoError> for Problem {
             RepoError::WrongRef { .. } => conflict("wrong_ref"),
             RepoError::Unrelated { .. } => conflict("unrelated"),
             RepoError::Upstream { .. } => conflict("bad_upstream"),
+            RepoError::NoUpstream { .. } => conflict("no_upstream"),
+            RepoError::NotAPath { .. } => Self::bad_request("bad_path", said),
             RepoError::NotAFolder { .. } => conflict("not_a_folder"),
             RepoError::IsAFolder { .. } | RepoError::RemoveFolder { .. } => conflict("is_a_folder"),
             RepoError::MoveIntoItself { .. } => conflict("move_into_itself"),

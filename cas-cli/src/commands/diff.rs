@@ -84,7 +84,7 @@ impl SideView {
     ) -> Result<Option<Self>, CommandError> {
         let Some(Side { kind, id, size }) = side else { return Ok(None) };
         let source = match version {
-            Some(version) => Some(version.source_at(path, *kind, *id.hash()).await?),
+            Some(version) => version.sources_at(&[(path, *kind, *id.hash())]).await?.pop(),
             None => None,
         };
         Ok(Some(Self { kind: *kind, id: id.to_string(), size: *size, source }))
@@ -101,8 +101,9 @@ impl Diff {
                 (repo, changes, Some((old, new)))
             }
             (Some(BranchArg { book, branch }), ..) => {
-                let standing = context.repo.standing(book, branch).await?;
-                (context.repo.clone(), standing.changes, None)
+                let repo = &context.repo;
+                let standing = repo.standing(repo.follower(book, branch).await?).await?;
+                (repo.clone(), standing.changes, None)
             }
             _ => return Err(CommandError::Usage("name two versions".to_owned())),
         };

@@ -49,12 +49,17 @@ impl Find {
         let (repo, tree) = (&version.repo, version.tree);
         let found = repo.find_files(tree, &self.path.0, &globs, None, usize::MAX).await?;
         let files = found.0;
-        let mut views = Vec::with_capacity(files.len());
-        for Leaf { path, kind, id, size, .. } in &files {
-            let source = version.source_at(path, *kind, *id.hash()).await?;
-            let (path, id) = (path.to_string(), id.to_string());
-            views.push(View { path, kind: *kind, id, size: *size, source });
-        }
+        let places: Vec<_> =
+            files.iter().map(|file| (&file.path, file.kind, *file.id.hash())).collect();
+        let sources = version.sources_at(&places).await?;
+        let view = |(Leaf { path, kind, id, size }, source): (&Leaf, Source)| View {
+            path: path.to_string(),
+            kind: *kind,
+            id: id.to_string(),
+            size: *size,
+            source,
+        };
+        let views: Vec<_> = files.iter().zip(sources).map(view).collect();
         context
             .output
             .answer(&views, |out| files.iter().try_for_each(|file| writeln!(out, "{}", file.path)))

@@ -48,17 +48,16 @@ impl Ls {
     pub(crate) async fn run(self, context: &Context) -> Result<(), CommandError> {
         let version = context.reading(&self.revision).await?;
         let items = version.repo.list(version.tree, &self.path.0, self.recursive).await?;
-        let mut views = Vec::with_capacity(items.len());
-        for item in &items {
-            views.push(View {
-                path: item.path.to_string(),
-                kind: item.kind,
-                id: item.id.to_string(),
-                size: item.totals.size,
-                files: item.totals.files,
-                source: version.source_at(&item.path, item.kind, item.id).await?,
-            });
-        }
+        let sources = version.sources(&items).await?;
+        let view = |(item, source): (&ListItem, Source)| View {
+            path: item.path.to_string(),
+            kind: item.kind,
+            id: item.id.to_string(),
+            size: item.totals.size,
+            files: item.totals.files,
+            source,
+        };
+        let views: Vec<_> = items.iter().zip(sources).map(view).collect();
         context.output.answer(&views, |out| {
             for (ListItem { path, kind, id, totals }, view) in items.iter().zip(&views) {
                 let slash = if kind.is_tree() { "/" } else { "" };

@@ -39,7 +39,7 @@ impl Restore {
         let BranchArg { book, branch } = &self.branch;
         let repo = &context.repo;
         let tree = if self.from == "upstream" {
-            repo.upstream_tree(book, branch).await?
+            repo.upstream_tree(&repo.follower(book, branch).await?).await?
         } else {
             let revision: Revision = self.from.parse()?;
             if revision.book != *book {

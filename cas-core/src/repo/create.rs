@@ -4,7 +4,7 @@
 //! ([`BranchStart`]), for one of them or for many.
 
 use super::{RefRequest, RepoError, Repository};
-use crate::name::{BookId, CommitId, Operation, RefName, Revision};
+use crate::name::{BookId, CommitId, Operation, RefName, RequestId, Revision};
 use crate::object::Metadata;
 use crate::refs::{Expectation, Follow, LogEntry, RefUpdate, UpdateOutcome, Upstream, subject_of};
 use crate::schema::BookFile;
@@ -48,6 +48,24 @@ pub enum BranchMade {
     InTheWay(LogEntry),
 }
 
+impl BranchMade {
+    /// `created`, `existing` or `in the way`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Created(_) => "created",
+            Self::Existing(_) => "existing",
+            Self::InTheWay(_) => "in the way",
+        }
+    }
+
+    /// The entry that made the branch, or the newest of one that is there.
+    pub const fn head(&self) -> &LogEntry {
+        match self {
+            Self::Created(head) | Self::Existing(head) | Self::InTheWay(head) => head,
+        }
+    }
+}
+
 impl BranchStart {
     /// The commit at which branches begin.
     pub const fn commit(&self) -> CommitId {
@@ -71,6 +89,11 @@ impl BranchStart {
             None => Upstream::write_none(&mut metadata)?,
         }
         Ok(metadata)
+    }
+
+    /// Whether an entry made a branch here, now or by an earlier try.
+    fn made(&self, entry: &LogEntry) -> bool {
+        entry.entry.operation == Operation::create() && self.is_like(entry)
     }
 
     /// Whether a branch that is there is as if it had been made here.
@@ -135,11 +158,15 @@ impl Repository {
 
     /// Makes branches, at most [`BRANCHES_AT_ONCE`] of them; the answers are in the same order.
     /// Those that are there already are left alone, so that what was interrupted can be repeated.
+    ///
+    /// With a request id, what it made is answered as made again, also where the version to begin
+    /// at moved since; without one, each branch is a wish that nobody had before.
     pub async fn create_branches(
         &self,
         names: &[RefName],
         start: &BranchStart,
         message: &str,
+        request_id: Option<&RequestId>,
     ) -> Result<Vec<Result<BranchMade, RepoError>>, RepoError> {
         let update = |name: &RefName| {
             Self::check_branch(&start.book, name)?;
@@ -151,15 +178,19 @@ impl Repository {
                 actor: self.actor.clone(),
                 operation: Operation::create(),
                 message: subject_of(message),
-                request_id: self.env.request_id(),
+                request_id: request_id.cloned().unwrap_or_else(|| self.env.request_id()),
                 metadata: start.metadata_of(name)?,
             })
         };
         let updates = names.iter().map(update).collect::<Result<Vec<_>, _>>()?;
         let answers = self.store.refs().update_all(&updates).await;
-        let made = answers.into_iter().zip(names).map(|(answer, name)| {
+        let made = answers.into_iter().zip(&updates).map(|(answer, update)| {
+            let RefUpdate { name, request_id, .. } = update;
             Ok(match answer? {
-                UpdateOutcome::Moved(entry) => BranchMade::Created(entry),
+                UpdateOutcome::Moved(entry) if start.made(&entry) => BranchMade::Created(entry),
+                UpdateOutcome::Moved(entry) => {
+                    return Err(RepoError::request_used(&entry, request_id));
+                }
                 UpdateOutcome::Refused(Some(head)) if start.is_like(&head) => {
                     BranchMade::Existing(head)
                 }

@@ -31,8 +31,10 @@ mod read;
 mod receive;
 mod replay;
 mod resolve;
+mod restore;
 mod schema;
 mod search;
+mod sources;
 mod standing;
 mod sync;
 mod version;
@@ -63,7 +65,8 @@ pub use resolve::{FoundObject, Resolved};
 pub use search::{
     LineMatch, LinePattern, PatternOptions, SearchReport, SearchRequest, Skipped, TEXT_BYTES,
 };
-pub use standing::Standing;
+pub use sources::Place;
+pub use standing::{Follower, Standing};
 pub use sync::{PathConflicts, RefFilter, SyncItem, SyncReport, SyncRequest, SyncStatus};
 pub use version::VersionRequest;
 pub use walk::{FILES_AT_ONCE, Leaf, Listing, PathFault, one_line};

@@ -11,8 +11,8 @@ use super::live::Live;
 use super::merge::{Conflict, Merged};
 use super::merging::MergeStatus;
 use super::{RepoError, Repository};
-use crate::name::{Base, BookId, BookPath, CommitId, Hash, RefName, Revision, TreeId};
-use crate::object::{Commit, EntryKind};
+use crate::name::{Base, BookId, CommitId, RefName, Revision, TreeId};
+use crate::object::Commit;
 use crate::refs::{Follow, Upstream};
 
 /// A version, opened for reading.
@@ -183,49 +183,5 @@ impl Reading {
             Some(sides) => self.repo.seeing(&sides.merged, Some(sides.theirs)),
             None => self.repo.clone(),
         }
-    }
-
-    /// Where what is seen at a path comes from. A folder in which both sides have something of
-    /// their own is merged; one with a conflict in it is in conflict.
-    pub async fn source_at(
-        &self,
-        path: &BookPath,
-        kind: EntryKind,
-        id: Hash,
-    ) -> Result<Source, RepoError> {
-        let Some(sides) = &self.live else {
-            return Ok(self.source);
-        };
-        if sides.conflicts().iter().any(|conflict| conflict.path.starts_with(path)) {
-            return Ok(Source::Conflict);
-        }
-        for (root, source) in [(sides.theirs, Source::Upstream), (sides.ours, Source::Own)] {
-            if self.repo.has(root, path, kind, id).await? {
-                return Ok(source);
-            }
-        }
-        Ok(Source::Merged)
-    }
-}
-
-impl Repository {
-    /// Whether the tree `root` has just this at a path; trees are mostly remembered.
-    async fn has(
-        &self,
-        root: TreeId,
-        path: &BookPath,
-        kind: EntryKind,
-        id: Hash,
-    ) -> Result<bool, RepoError> {
-        let mut at = Some(root);
-        let mut found = false;
-        for segment in path.segments() {
-            let Some(tree) = at else { return Ok(false) };
-            let tree = self.merges.tree(&self.store, tree).await?;
-            let Some(entry) = tree.get(segment) else { return Ok(false) };
-            found = entry.kind == kind && entry.id == id;
-            at = entry.tree_id();
-        }
-        Ok(found)
     }
 }

@@ -3,22 +3,27 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Change, Edit, EditReport, PathEdit, Precondition, RepoError, Repository};
-use super::{ChangeStatus, VersionRequest};
-use crate::name::{BlobId, BookId, BookPath, CommitId, Operation, RefName, TreeId};
+use super::{Change, ChangeStatus, RepoError, Repository};
+use crate::name::{BlobId, BookId, BookPath, CommitId, RefName, TreeId};
 use crate::object::Totals;
 use crate::refs::{LogEntry, Upstream};
-use crate::repo::read::Found;
 
-/// How a branch stands to its upstream.
+/// A branch that follows another.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct Follower {
     /// The newest entry of the branch.
     pub head: LogEntry,
     /// Where it points.
     pub commit: CommitId,
     /// What it follows.
     pub upstream: Upstream,
+}
+
+/// How a branch stands to its upstream.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The branch.
+    pub branch: Follower,
     /// Where the upstream points; none if it is not there.
     pub upstream_commit: Option<CommitId>,
     /// Where the two met last: mostly one commit.
@@ -35,17 +40,44 @@ pub struct Standing {
     pub own_bytes: u64,
 }
 
+/// Where a branch and its upstream met.
+struct Met {
+    /// Where the upstream points; none if it is not there.
+    upstream_commit: Option<CommitId>,
+    /// The same, or where the branch met it last.
+    theirs: CommitId,
+    bases: Arc<Vec<CommitId>>,
+}
+
+impl Standing {
+    /// How many bytes of the branch's version are in files that both have.
+    pub fn shared_bytes(&self) -> u64 {
+        self.totals.size.saturating_sub(self.own_bytes)
+    }
+}
+
 impl Repository {
-    /// How a branch stands to its upstream. One without an upstream is [`RepoError::NoUpstream`].
-    pub async fn standing(&self, book: &BookId, name: &RefName) -> Result<Standing, RepoError> {
+    /// A branch that is there and follows another. One without an upstream is
+    /// [`RepoError::NoUpstream`].
+    ///
+    /// What is asked of the answer is asked of this one upstream, also if the branch comes to
+    /// follow another meanwhile: whoever has to know whether it may be read, knows it by now.
+    pub async fn follower(&self, book: &BookId, name: &RefName) -> Result<Follower, RepoError> {
+        Self::check_branch(book, name)?;
         let (head, commit) = self.live(book, name).await?;
-        let upstream = upstream_of(&head)?;
-        let upstream_head = self.store.refs().head(book, &upstream.name).await?;
-        let upstream_commit = upstream_head.and_then(|head| head.entry.target);
-        let met = upstream_commit.unwrap_or(upstream.base);
-        let bases = self.bases().common(commit, met, Some(upstream.base)).await?;
-        let (ahead, behind) = self.bases().apart(commit, met).await?;
-        let (tree, base) = (self.tree_id(commit).await?, bases.first());
+        let upstream = head
+            .entry
+            .upstream()
+            .ok_or_else(|| RepoError::NoUpstream { book: book.clone(), name: name.clone() })?;
+        Ok(Follower { head, commit, upstream })
+    }
+
+    /// How a branch stands to its upstream.
+    pub async fn standing(&self, branch: Follower) -> Result<Standing, RepoError> {
+        let Met { upstream_commit, theirs, bases } = self.met(&branch).await?;
+        let (ahead, behind) = self.bases().apart(branch.commit, theirs).await?;
+        let (ahead, behind) = (ahead.len() as u64, behind.len() as u64);
+        let (tree, base) = (self.tree_id(branch.commit).await?, bases.first());
         let totals = self.store.get_tree(&tree).await?.totals();
         let (changes, own_bytes) = match base {
             Some(base) => {
@@ -56,60 +88,30 @@ impl Repository {
             }
             None => (Vec::new(), totals.size),
         };
-        Ok(Standing {
-            head,
-            commit,
-            upstream,
-            upstream_commit,
-            bases,
-            ahead: ahead.len() as u64,
-            behind: behind.len() as u64,
-            changes,
-            totals,
-            own_bytes,
-        })
+        Ok(Standing { branch, upstream_commit, bases, ahead, behind, changes, totals, own_bytes })
+    }
+
+    /// Where a branch and its upstream met last; of several such commits, the one by which its
+    /// [`standing`](Self::standing) says what it changed.
+    pub async fn fork_point(&self, branch: &Follower) -> Result<CommitId, RepoError> {
+        let Met { theirs, bases, .. } = self.met(branch).await?;
+        bases.first().copied().ok_or(RepoError::Unrelated { ours: branch.commit, theirs })
     }
 
     /// The newest tree of what a branch follows.
-    pub async fn upstream_tree(&self, book: &BookId, name: &RefName) -> Result<TreeId, RepoError> {
-        let (head, _) = self.live(book, name).await?;
-        let upstream = upstream_of(&head)?;
-        let (_, commit) = self.live(book, &upstream.name).await?;
+    pub async fn upstream_tree(&self, branch: &Follower) -> Result<TreeId, RepoError> {
+        let (_, commit) = self.live(&branch.head.entry.book, &branch.upstream.name).await?;
         self.tree_id(commit).await
     }
 
-    /// Makes paths of a branch what they are in the tree `from`, which a commit of the book has:
-    /// files and folders are put back, and what is not there is removed. One commit, unless
-    /// nothing changes.
-    pub async fn restore_paths(
-        &self,
-        request: &VersionRequest,
-        from: TreeId,
-        paths: &[BookPath],
-    ) -> Result<EditReport, RepoError> {
-        let mut edits = Vec::with_capacity(paths.len());
-        for path in paths {
-            let entry = match self.find(from, path).await? {
-                Some(Found::Root(_)) => {
-                    let rule = "name files or folders, or reset the whole branch";
-                    return Err(RepoError::NotAPath { path: path.clone(), rule });
-                }
-                Some(Found::Entry(entry)) => Some(entry),
-                None => None,
-            };
-            let edit = Edit::Place(entry);
-            edits.push(PathEdit { path: path.clone(), edit, precondition: Precondition::Unsaid });
-        }
-        self.edit(request, Operation::revert(), &edits).await
+    async fn met(&self, branch: &Follower) -> Result<Met, RepoError> {
+        let Follower { head, commit, upstream } = branch;
+        let found = self.store.refs().head(&head.entry.book, &upstream.name).await?;
+        let upstream_commit = found.and_then(|found| found.entry.target);
+        let theirs = upstream_commit.unwrap_or(upstream.base);
+        let bases = self.bases().common(*commit, theirs, Some(upstream.base)).await?;
+        Ok(Met { upstream_commit, theirs, bases })
     }
-}
-
-/// What a branch follows, which must be something.
-fn upstream_of(head: &LogEntry) -> Result<Upstream, RepoError> {
-    head.entry.upstream().ok_or_else(|| RepoError::NoUpstream {
-        book: head.entry.book.clone(),
-        name: head.entry.name.clone(),
-    })
 }
 
 /// The bytes of files that are new with these changes, each content once.

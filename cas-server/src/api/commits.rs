@@ -21,7 +21,7 @@ use crate::problem::{Problem, ProblemView};
 use crate::request_id::Key;
 
 /// Most edits of one commit.
-const EDITS: usize = 10_000;
+pub(super) const EDITS: usize = 10_000;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(post_commit))
@@ -199,7 +199,7 @@ async fn stored(app: &App, caller: &Caller, id: &str) -> Result<Content, Problem
     }
 }
 
-fn precondition(expect: Option<&str>) -> Result<Precondition, Problem> {
+pub(super) fn precondition(expect: Option<&str>) -> Result<Precondition, Problem> {
     Ok(match expect {
         None => Precondition::Unsaid,
         Some("absent") => Precondition::Absent,
@@ -207,6 +207,6 @@ fn precondition(expect: Option<&str>) -> Result<Precondition, Problem> {
     })
 }
 
-fn bad_edit(rule: &str) -> Problem {
+pub(super) fn bad_edit(rule: &str) -> Problem {
     Problem::bad_request("bad_edit", rule)
 }

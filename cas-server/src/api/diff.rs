@@ -4,33 +4,37 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use cas_core::name::{BookId, BookPath, Hash, Revision, TreeId};
-use cas_core::repo::{Change, ChangeStatus, Reading, Repository, Side, Source};
+use cas_core::name::{BookId, BookPath, CommitId, Hash, RefName, Revision, TreeId};
+use cas_core::repo::{Change, ChangeStatus, Reading, Repository, Source};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::changes::{ChangeView, Changes};
 use super::choice::tree_of;
 use super::content::{Caching, Etag, Head};
 use super::extract::{Page, Path, Query, path_of};
 use crate::app::App;
-use crate::caller::Caller;
+use crate::caller::{Caller, Verb};
 use crate::problem::{Problem, ProblemView};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(diff_revisions)).routes(routes!(diff_trees))
 }
 
-/// Which versions of a book.
+/// Which versions of a book: `from` and `to`, or `upstream`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Revisions {
     /// The version before: `main~1`, `main#3`, `tags/v1`, the first 8 or more digits of a commit's
     /// id; or one of another book, as `guide@main`.
-    from: String,
+    from: Option<String>,
     /// The version after.
-    to: String,
+    to: Option<String>,
+    /// In place of two versions a branch: what it changed since it met its upstream last.
+    #[param(value_type = Option<String>)]
+    upstream: Option<RefName>,
 }
 
 /// Of what.
@@ -94,35 +98,6 @@ struct Summary {
     new_bytes: u64,
 }
 
-/// One path that differs.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Change)]
-struct ChangeView {
-    /// The path after, or before if it is gone.
-    path: String,
-    /// `added`, `changed`, `removed` or `renamed`.
-    #[schema(value_type = String)]
-    status: ChangeStatus,
-    /// The path before, of a renamed file.
-    from: Option<String>,
-    /// What was there before.
-    old: Option<SideView>,
-    /// What is there after.
-    new: Option<SideView>,
-}
-
-/// A file on one side.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ChangeSide)]
-struct SideView {
-    /// `file`, `executable` or `symlink`.
-    kind: &'static str,
-    /// The blob's id.
-    id: String,
-    /// Its size in bytes.
-    size: u64,
-}
-
 /// How two versions of a book differ
 ///
 /// A removed and an added file with the same content are one that was renamed. The answer is exact
@@ -136,6 +111,8 @@ struct SideView {
         (status = 404, description = "`no_book`, `no_ref`, `ref_deleted`, `no_object`, \
             `no_log_entry`, `too_far_back` or `no_path`", body = ProblemView,
             content_type = "application/problem+json"),
+        (status = 409, description = "`no_upstream`: the branch follows nothing; `unrelated`, \
+            `wrong_ref`", body = ProblemView, content_type = "application/problem+json"),
     )
 )]
 async fn diff_revisions(
@@ -143,13 +120,24 @@ async fn diff_revisions(
     caller: Caller,
     headers: HeaderMap,
     Path(book): Path<BookId>,
-    Query(Revisions { from, to }): Query<Revisions>,
+    Query(named): Query<Revisions>,
     Query(below): Query<Below>,
     Query(page): Query<Page>,
 ) -> Result<Response, Problem> {
     let path = path_of(&below.path)?;
-    let from = version(&app, &caller, &book, &from, &path).await?;
-    let to = version(&app, &caller, &book, &to, &path).await?;
+    let (from, to) = match named {
+        Revisions { from: Some(from), to: Some(to), upstream: None } => {
+            let from = version(&app, &caller, &book, &from, &path).await?;
+            (from, version(&app, &caller, &book, &to, &path).await?)
+        }
+        Revisions { from: None, to: None, upstream: Some(branch) } => {
+            since_fork(&app, &caller, &book, &branch, &path).await?
+        }
+        _ => {
+            let rule = "say from and to, or upstream alone";
+            return Err(Problem::bad_request("bad_query", rule));
+        }
+    };
     Comparison { from, to, path, page }.give(&app, &headers, Caching::Revalidate).await
 }
 
@@ -199,6 +187,29 @@ impl Version {
         let tree = tree_of(app, caller, id).await?;
         Ok(Self { repo: app.repo(caller), reading: None, commit: None, tree, source: None })
     }
+
+    /// A commit of a branch's own history.
+    async fn commit(repo: &Repository, id: CommitId) -> Result<Self, Problem> {
+        let tree = repo.store().get_commit(&id).await?.tree;
+        let (commit, source) = (Some(id.to_string()), Some(Source::Own));
+        Ok(Self { repo: repo.clone(), reading: None, commit, tree, source })
+    }
+}
+
+/// Where a branch met its upstream last, and its own version: of a live one not what is seen.
+async fn since_fork(
+    app: &App,
+    caller: &Caller,
+    book: &BookId,
+    name: &RefName,
+    path: &BookPath,
+) -> Result<(Version, Version), Problem> {
+    caller.may_below(Verb::Read, book, name, path)?;
+    let repo = app.repo(caller);
+    let branch = repo.follower(book, name).await?;
+    caller.may_below(Verb::Read, book, &branch.upstream.name, path)?;
+    let base = repo.fork_point(&branch).await?;
+    Ok((Version::commit(&repo, base).await?, Version::commit(&repo, branch.commit).await?))
 }
 
 /// The version that `text` names: one of `book`, or with a book's name and `@` of that one.
@@ -273,12 +284,7 @@ impl Comparison {
     }
 
     fn page_of(self, app: &App, changes: &[Change]) -> Result<Diff, Problem> {
-        let limit = self.page.size(app);
-        let after = self.page.cursor.as_deref().map(path_of).transpose()?;
-        let first = after.map_or(0, |after| changes.partition_point(|c| c.path <= after));
-        let rest = &changes[first..];
-        let shown = &rest[..rest.len().min(limit)];
-        let truncated = shown.len() < rest.len();
+        let page = Changes::page(changes, &self.page, app)?;
         let view = |version: Version| VersionView {
             commit: version.commit,
             tree: version.tree.to_string(),
@@ -290,9 +296,9 @@ impl Comparison {
             to: view(self.to),
             path: self.path.to_string(),
             summary: Summary::of(changes),
-            changes: shown.iter().map(ChangeView::new).collect(),
-            truncated,
-            next: shown.last().filter(|_| truncated).map(|change| change.path.to_string()),
+            changes: page.shown,
+            truncated: page.next.is_some(),
+            next: page.next,
         })
     }
 }
@@ -314,23 +320,5 @@ impl Summary {
             }
         }
         summary
-    }
-}
-
-impl ChangeView {
-    fn new(change: &Change) -> Self {
-        Self {
-            path: change.path.to_string(),
-            status: change.status,
-            from: change.from.as_ref().map(ToString::to_string),
-            old: change.old.as_ref().map(SideView::new),
-            new: change.new.as_ref().map(SideView::new),
-        }
-    }
-}
-
-impl SideView {
-    fn new(side: &Side) -> Self {
-        Self { kind: side.kind.as_str(), id: side.id.to_string(), size: side.size }
     }
 }

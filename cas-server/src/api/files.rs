@@ -6,7 +6,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use cas_core::name::{BlobId, BookId, BookPath, Operation, RefName, Revision, TreeId};
 use cas_core::object::EntryKind;
-use cas_core::repo::{Edit, EditOutcome, Found, PathEdit, Precondition, VersionRequest};
+use cas_core::repo::{
+    Edit, EditOutcome, Found, ListItem, PathEdit, Precondition, Reading, VersionRequest,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -139,15 +141,13 @@ async fn get_file(
             if listing.recursive {
                 caller.may_below(Verb::Read, &book, &name, &path)?;
             }
-            let head = folder_head(tree, &path, listing.recursive);
+            let head = folder_head(&version, tree, &path, listing.recursive);
             match head.not_modified(&headers) {
                 Some(response) => response,
                 None => {
-                    let items = repo.list(root, &path, listing.recursive).await?;
-                    let visible = |item: &&cas_core::repo::ListItem| {
-                        caller.sees_path(&book, &name, &item.path)
-                    };
-                    let entries = items.iter().filter(visible).map(ItemView::new).collect();
+                    let mut items = repo.list(root, &path, listing.recursive).await?;
+                    items.retain(|item| caller.sees_path(&book, &name, &item.path));
+                    let entries = entries(&version, &items).await?;
                     let folder = Folder { path: path.to_string(), tree: tree.to_string(), entries };
                     let bytes = serde_json::to_vec(&folder).unwrap_or_default();
                     head.answer(StatusCode::OK, Body::from(bytes))
@@ -319,9 +319,24 @@ fn media_type(path: &str) -> Option<String> {
     Some(if text { format!("{guess}; charset=utf-8") } else { guess.to_string() })
 }
 
-fn folder_head(tree: TreeId, path: &BookPath, recursive: bool) -> Head {
-    // The same tree elsewhere has other paths in its listing.
-    let at = cas_core::name::Hash::of(path.as_str().as_bytes());
+/// The lines of a listing: those of a live branch say where each comes from.
+async fn entries(version: &Reading, items: &[ListItem]) -> Result<Vec<ItemView>, Problem> {
+    if version.live.is_none() {
+        return Ok(items.iter().map(|item| ItemView::new(item, None)).collect());
+    }
+    let sources = version.sources(items).await?.into_iter();
+    Ok(items.iter().zip(sources).map(|(item, source)| ItemView::new(item, Some(source))).collect())
+}
+
+fn folder_head(version: &Reading, tree: TreeId, path: &BookPath, recursive: bool) -> Head {
+    // The same tree elsewhere has other paths in its listing, and on a live branch other sources.
+    let mut at = path.to_string();
+    if let (Some(_), Some(upstream)) = (&version.live, &version.upstream) {
+        for commit in version.heads().iter().chain([&upstream.base]) {
+            at.push_str(&format!("\0{commit}"));
+        }
+    }
+    let at = cas_core::name::Hash::of(at.as_bytes());
     let form = if recursive { "all" } else { "list" };
     Head {
         etag: Etag::derived(&format!("{tree}.{}.{form}", &at.to_hex()[..16])),

@@ -2,6 +2,8 @@
 
 mod archive;
 mod body;
+mod branches;
+mod changes;
 mod choice;
 mod commits;
 mod content;
@@ -16,11 +18,15 @@ mod objects;
 mod precondition;
 mod raw;
 mod refs;
+mod restore;
 mod search;
+mod standing;
 mod upload;
 mod upstream;
 mod validate;
 mod view;
+
+pub use standing::StandingView;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -65,6 +71,7 @@ struct Base;
 fn routes() -> OpenApiRouter<App> {
     let groups = vec![
         archive::router(),
+        branches::router(),
         commits::router(),
         diff::router(),
         fetch::router(),
@@ -75,7 +82,9 @@ fn routes() -> OpenApiRouter<App> {
         objects::router(),
         raw::router(),
         refs::router(),
+        restore::router(),
         search::router(),
+        standing::router(),
         upload::router(),
         upstream::router(),
         validate::router(),

@@ -90,7 +90,7 @@ struct Follows {
 }
 
 /// Tells a `null` from what is not there.
-fn said<'de, D: Deserializer<'de>>(value: D) -> Result<UpstreamChoice, D::Error> {
+pub(super) fn said<'de, D: Deserializer<'de>>(value: D) -> Result<UpstreamChoice, D::Error> {
     let named: Option<RefName> = Option::deserialize(value)?;
     Ok(named.map_or(UpstreamChoice::None, UpstreamChoice::Named))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cas_core::name::{BookId, CommitId, TreeId};
 use cas_core::object::{Commit, Entry, Metadata, Tree};
 use cas_core::refs::{LogEntry, RefEntry, Request};
-use cas_core::repo::{EditOutcome, EditReport, EditResult, ListItem, RefSummary};
+use cas_core::repo::{EditOutcome, EditReport, EditResult, ListItem, RefSummary, Source};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -345,16 +345,21 @@ pub(crate) struct ItemView {
     size: u64,
     /// How many files there are: 1, or what is below a tree.
     files: u64,
+    /// Which side of a live branch it comes from: `own`, `upstream`, `merged` or `conflict`; absent
+    /// of any other version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
 }
 
 impl ItemView {
-    pub(crate) fn new(item: &ListItem) -> Self {
+    pub(crate) fn new(item: &ListItem, source: Option<Source>) -> Self {
         Self {
             path: item.path.to_string(),
             kind: item.kind.as_str(),
             id: item.id.to_string(),
             size: item.totals.size,
             files: item.totals.files,
+            source: source.map(Source::as_str),
         }
     }
 }

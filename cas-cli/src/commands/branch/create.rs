@@ -189,31 +189,25 @@ async fn make(
     message: &str,
     summary: &mut Summary,
 ) -> Result<(), CommandError> {
-    let made = context.repo.create_branches(names, start, message).await?;
+    let made = context.repo.create_branches(names, start, message, None).await?;
     // What failed is told when all that was done is.
     let mut failed = None;
     for (name, made) in names.iter().zip(made) {
-        let (outcome, head) = match made {
-            Ok(BranchMade::Created(head)) => {
-                summary.created += 1;
-                ("created", head)
-            }
-            Ok(BranchMade::Existing(head)) => {
-                summary.existing += 1;
-                ("existing", head)
-            }
-            Ok(BranchMade::InTheWay(head)) => {
-                summary.in_the_way += 1;
-                ("in the way", head)
-            }
+        let made = match made {
+            Ok(made) => made,
             Err(error) => {
                 failed = failed.or(Some(error));
                 continue;
             }
         };
-        let entry = &head.entry;
+        match made {
+            BranchMade::Created(_) => summary.created += 1,
+            BranchMade::Existing(_) => summary.existing += 1,
+            BranchMade::InTheWay(_) => summary.in_the_way += 1,
+        }
+        let (outcome, entry) = (made.as_str(), &made.head().entry);
         let commit = entry.target.map(|commit| commit.to_string());
-        let in_the_way = outcome == "in the way";
+        let in_the_way = matches!(made, BranchMade::InTheWay(_));
         context.output.line(&MadeView { r#ref: name, outcome, commit, seq: entry.seq }, |out| {
             if !in_the_way {
                 return Ok(());

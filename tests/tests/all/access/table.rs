@@ -163,6 +163,10 @@ fn table(ids: &Ids) -> Vec<Case> {
         case("GET /v1/books/{book}", SeeBook, book),
         case("PUT /v1/books/{book}", WriteRef, book),
         case("GET /v1/books/{book}/refs", SeeBook, format!("{book}/refs")),
+        case("POST /v1/books/{book}/refs", WriteRef, format!("{book}/refs"))
+            .with(json!({ "refs": ["main"], "to": "main" })),
+        case("POST /v1/books/{book}/refs", WriteRefAndReadAll, format!("{book}/refs"))
+            .with(json!({ "refs": ["main"], "to": &commit[..12] })),
         case("GET /v1/books/{book}/refs/{ref}", SeeRef, main),
         case("PUT /v1/books/{book}/refs/{ref}", WriteRef, main).with(json!({ "to": "main" })),
         case("DELETE /v1/books/{book}/refs/{ref}", AdminTag, format!("{book}/refs/tags%2Fv1")),
@@ -176,6 +180,7 @@ fn table(ids: &Ids) -> Vec<Case> {
         case("PUT /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream"))
             .with(json!({ "ref": "main", "follow": "pinned" })),
         case("DELETE /v1/books/{book}/refs/{ref}/upstream", WriteRef, format!("{main}/upstream")),
+        case("GET /v1/books/{book}/refs/{ref}/standing", ReadRef, format!("{main}/standing")),
         case("GET /v1/books/{book}/refs/{ref}/validate", ReadRef, format!("{main}/validate")),
         case("GET /v1/books/{book}/refs/{ref}/log", ReadRef, format!("{main}/log")),
         case("GET /v1/books/{book}/refs/{ref}/history", ReadRef, format!("{main}/history")),
@@ -194,6 +199,12 @@ fn table(ids: &Ids) -> Vec<Case> {
             "GET /v1/books/{book}/diff",
             ReadAll,
             format!("{book}/diff?from={}&to={}", &commit[..12], &commit[..12]),
+        ),
+        case("GET /v1/books/{book}/diff", ReadRef, format!("{book}/diff?upstream=main")),
+        case(
+            "GET /v1/books/{book}/diff",
+            ReadBelow,
+            format!("{book}/diff?upstream=main&path=docs"),
         ),
         case("GET /v1/books/{book}/refs/{ref}/glob", ReadRef, format!("{main}/glob?pattern=**")),
         case(
@@ -252,6 +263,24 @@ fn table(ids: &Ids) -> Vec<Case> {
             .with(commit_of(json!({ "op": "delete", "path": "docs", "recursive": true }))),
         case("POST /v1/books/{book}/refs/{ref}/commits", WriteRef, format!("{main}/commits"))
             .with(commit_of(json!({ "op": "move", "path": "static", "to": "moved" }))),
+        case(
+            "POST /v1/books/{book}/refs/{ref}/restore-paths",
+            WriteBelow,
+            format!("{main}/restore-paths"),
+        )
+        .with(json!({ "paths": ["docs"], "from": "main" })),
+        case(
+            "POST /v1/books/{book}/refs/{ref}/restore-paths",
+            WriteRef,
+            format!("{main}/restore-paths"),
+        )
+        .with(json!({ "paths": ["docs", "static"] })),
+        case(
+            "POST /v1/books/{book}/refs/{ref}/restore-paths",
+            WriteRefAndReadAll,
+            format!("{main}/restore-paths"),
+        )
+        .with(json!({ "paths": ["static"], "from": &commit[..12] })),
         // As they are stored.
         case("GET /v1/raw/books", Token, "/v1/raw/books"),
         case("GET /v1/raw/refs", Token, "/v1/raw/refs?book=guide"),

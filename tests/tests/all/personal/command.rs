@@ -1,6 +1,6 @@
 //! `cas branch create`, `follow` and `list`, and reading what is not there yet.
 
-use cas_tests::cli::{User, text};
+use cas_tests::cli::{User, assert_keys, text};
 use serde_json::{Value, json};
 
 /// A book whose readers follow `main` as it moves.
@@ -123,4 +123,41 @@ fn a_reader_without_a_branch_is_told_that_this_is_the_upstream() {
     let ran = user.run(["cat", "guide@users/ada", "docs/mine.md"]);
     assert_eq!((ran.stdout().as_str(), ran.stderr().as_str()), ("mine\n", ""));
     assert_eq!(head(&user, "guide"), main);
+}
+
+#[test]
+fn a_branch_says_how_it_stands_in_the_words_of_the_server() {
+    let user = with_readers();
+    user.write("mine", "mine\n");
+    user.ok(["put", "guide@users/ada", "docs/mine.md", "mine", "--create"]);
+    let shown = user.json(["branch", "show", "guide@users/ada"]);
+    assert_keys(
+        &shown,
+        &[
+            "book",
+            "ref",
+            "commit",
+            "upstream",
+            "follow",
+            "upstream_commit",
+            "fork_point",
+            "ahead",
+            "behind",
+            "changes",
+            "truncated",
+            "next",
+            "files",
+            "own_bytes",
+            "shared_bytes",
+        ],
+    );
+    assert_eq!((&shown["ahead"], &shown["behind"]), (&json!(1), &json!(0)));
+    assert_eq!((&shown["truncated"], &shown["next"]), (&json!(false), &Value::Null));
+    let diff = user.json(["diff", "--upstream", "guide@users/ada"]);
+    assert_eq!(shown["changes"], diff);
+    let said = user.ok(["branch", "show", "guide@users/ada"]);
+    for line in ["follows   main (live), now at", "ahead     1 commit", "added    docs/mine.md"] {
+        assert!(said.contains(line), "{said}");
+    }
+    assert!(user.fails(3, ["branch", "show", "guide"]).contains("has no upstream"));
 }

@@ -46,7 +46,7 @@ async fn branching_is_one_entry_and_no_object() {
     let many = async {
         let start = repo.branch_start(&revision("main"), &UpstreamChoice::Default, None).await;
         let names: Vec<_> = (0..100).map(|n| named(&format!("users/many-{n}"))).collect();
-        repo.create_branches(&names, &start.unwrap(), "").await.unwrap();
+        repo.create_branches(&names, &start.unwrap(), "", None).await.unwrap();
     };
     assert_eq!(added(&world, many).await, [0, 0, 0, 100]);
 }

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use crate::http_archive::served;
 
-const BOOK: &str = "/v1/books/guide";
-const ADA: &str = "/v1/books/guide/refs/users%2Fada";
+pub(super) const BOOK: &str = "/v1/books/guide";
+pub(super) const ADA: &str = "/v1/books/guide/refs/users%2Fada";
 
-async fn fill(client: &Client) -> String {
+pub(super) async fn fill(client: &Client) -> String {
     client.put(BOOK, "").await.expect(201);
     let main = format!("{BOOK}/refs/main/files");
     client.put(&format!("{main}/book.toml"), super::RULES).await.expect(201);

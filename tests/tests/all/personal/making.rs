@@ -88,15 +88,9 @@ async fn many_are_made_together_and_again_without_harm() {
     let begin = start(repo, "main", UpstreamChoice::Default).await;
     let names: Vec<_> = (0..10).map(|n| named(&format!("users/{n}"))).collect();
     let kinds = |made: Vec<Result<BranchMade, _>>| -> Vec<&str> {
-        made.into_iter()
-            .map(|made| match made.unwrap() {
-                BranchMade::Created(_) => "created",
-                BranchMade::Existing(_) => "existing",
-                BranchMade::InTheWay(_) => "in the way",
-            })
-            .collect()
+        made.into_iter().map(|made| made.unwrap().as_str()).collect()
     };
-    let made = repo.create_branches(&names[..4], &begin, "").await.unwrap();
+    let made = repo.create_branches(&names[..4], &begin, "", None).await.unwrap();
     assert_eq!(kinds(made), ["created"; 4]);
     // One was written to since, one was deleted, and one is something else.
     let write = crate::world::request(&names[0], "write");
@@ -107,7 +101,7 @@ async fn many_are_made_together_and_again_without_harm() {
     make(repo, "users/5", &start(repo, "main~1", UpstreamChoice::None).await).await;
     base_moves(repo, b"a", b"b").await;
     let begin = start(repo, "main", UpstreamChoice::Default).await;
-    let made = repo.create_branches(&names, &begin, "").await.unwrap();
+    let made = repo.create_branches(&names, &begin, "", None).await.unwrap();
     let expected = ["existing", "created", "existing", "existing", "created", "in the way"];
     assert_eq!(kinds(made), [&expected[..], &["created"; 4]].concat());
     assert_eq!(head(repo, "users/0").await.unwrap().entry.seq, 2);

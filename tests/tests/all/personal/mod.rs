@@ -5,7 +5,11 @@ mod costs;
 mod following;
 mod forking;
 mod http;
+mod http_branches;
+mod http_restore;
+mod http_sources;
 mod http_sync;
+mod http_upstream;
 mod making;
 mod opening;
 

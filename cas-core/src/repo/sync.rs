@@ -26,8 +26,8 @@ use crate::refs::{RefError, Upstream};
 /// How many branches are brought forward together.
 const BATCH: usize = 512;
 
-/// How many batches are on the way at once.
-const BATCHES: usize = 2;
+/// How many batches are on the way at once: while some wait for the disk, others are merged.
+const BATCHES: usize = 4;
 
 /// How often a branch that keeps moving is planned again.
 const ATTEMPTS: u32 = 20;
@@ -274,7 +274,6 @@ impl Repository {
             changed: Arc::default(),
         };
         let batches: Vec<_> = names.chunks(BATCH).map(<[RefName]>::to_vec).collect();
-        // While the entries of one batch are written, the next is merged.
         let mut batches = futures::stream::iter(batches)
             .map(|names| {
                 let sync = sync.clone();

@@ -59,6 +59,8 @@ pub(super) struct Merge<'a> {
     pub(super) merged_files: usize,
     /// Trees and blobs that were made.
     pub(super) made: BTreeMap<(Kind, Hash), Bytes>,
+    /// Which of them the directories that were built name.
+    named: BTreeMap<Hash, Vec<(Kind, Hash)>>,
     /// Files that one side or both removed and that may be elsewhere.
     pub(super) removed: Vec<Removed>,
 }
@@ -97,9 +99,18 @@ impl<'a> Merge<'a> {
         roots: (TreeId, TreeId, TreeId),
         on_conflict: OnConflict,
     ) -> Self {
-        let nodes = Vec::new();
-        let (conflicts, removed, made) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { repo, memo, roots, on_conflict, nodes, conflicts, merged_files: 0, made, removed }
+        Self {
+            repo,
+            memo,
+            roots,
+            on_conflict,
+            nodes: Vec::new(),
+            conflicts: Vec::new(),
+            merged_files: 0,
+            made: BTreeMap::new(),
+            named: BTreeMap::new(),
+            removed: Vec::new(),
+        }
     }
 
     /// Opens what differs on both sides, level by level.
@@ -202,6 +213,9 @@ impl<'a> Merge<'a> {
             let (id, bytes) = tree.encode_with_id();
             // What only the base has may be in no store: of several bases it is made in memory.
             if !node.ids[1..].contains(&Some(id)) {
+                let named = tree.entries().iter().map(object_of);
+                let named = named.filter(|object| self.made.contains_key(object)).collect();
+                self.named.insert(*id.hash(), named);
                 self.made.insert((Kind::Tree, *id.hash()), bytes.into());
             }
             match node.parent {
@@ -279,11 +293,31 @@ impl<'a> Merge<'a> {
         if self.on_conflict == OnConflict::Theirs { 2 } else { 1 }
     }
 
+    /// Moves the object and those that it names from what was made to `objects`, what is named
+    /// first.
+    fn take_objects(&mut self, (kind, id): (Kind, Hash), objects: &mut Vec<NewObject>) {
+        let Some(bytes) = self.made.remove(&(kind, id)) else {
+            return;
+        };
+        let named = match self.named.remove(&id) {
+            _ if kind != Kind::Tree => Vec::new(),
+            Some(named) => named,
+            // Made when renames were settled, so it can be read.
+            None => {
+                let tree = Tree::decode(&bytes).unwrap_or_default();
+                tree.entries().iter().map(object_of).collect()
+            }
+        };
+        for object in named {
+            self.take_objects(object, objects);
+        }
+        objects.push(NewObject { kind, id, bytes });
+    }
+
     /// The result, with the objects that its tree needs and the merge made.
-    fn finish(self, tree: TreeId) -> Merged {
+    fn finish(mut self, tree: TreeId) -> Merged {
         let mut objects = Vec::new();
-        let mut made = self.made;
-        take_objects(&mut made, Kind::Tree, *tree.hash(), &mut objects);
+        self.take_objects((Kind::Tree, *tree.hash()), &mut objects);
         let mut conflicts = self.conflicts;
         let key = |conflict: &Conflict| (conflict.path.clone(), conflict.kind);
         conflicts.sort_by_cached_key(key);
@@ -292,24 +326,9 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// Moves the object and those that it names from `made` to `objects`, what is named first.
-fn take_objects(
-    made: &mut BTreeMap<(Kind, Hash), Bytes>,
-    kind: Kind,
-    id: Hash,
-    objects: &mut Vec<NewObject>,
-) {
-    let Some(bytes) = made.remove(&(kind, id)) else {
-        return;
-    };
-    if kind == Kind::Tree {
-        // Made here, so it can be read.
-        for entry in Tree::decode(&bytes).unwrap_or_default().entries() {
-            let kind = if entry.kind.is_tree() { Kind::Tree } else { Kind::Blob };
-            take_objects(made, kind, entry.id, objects);
-        }
-    }
-    objects.push(NewObject { kind, id, bytes });
+/// The object that an entry names.
+fn object_of(entry: &Entry) -> (Kind, Hash) {
+    (if entry.kind.is_tree() { Kind::Tree } else { Kind::Blob }, entry.id)
 }
 
 impl Node {

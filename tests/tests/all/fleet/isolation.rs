@@ -71,6 +71,15 @@ fn check(user: &User, live: bool) -> u64 {
     looked
 }
 
+/// Stops the writers when it is dropped, also by a check that fails: they are waited for.
+struct Stopping<'a>(&'a AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "it goes on for a while")]
 fn invariant_isolated_branches_written_and_synced_by_16_processes() {
@@ -85,6 +94,7 @@ fn invariant_isolated_branches_written_and_synced_by_16_processes() {
                 scope.spawn(move || writer(user, who, stop))
             })
             .collect();
+        let stopping = Stopping(&stop);
         let mut looked = 0;
         let mut fix = 0;
         while started.elapsed() < Duration::from_secs(seconds.unwrap_or(SECONDS)) {
@@ -92,7 +102,7 @@ fn invariant_isolated_branches_written_and_synced_by_16_processes() {
             super::put(&user, "guide", "part0/lesson0.md", &lesson(&[(2, &format!("fix {fix}"))]));
             looked += check(&user, true);
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         let done: u64 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
         (done, looked)
     });

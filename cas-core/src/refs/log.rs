@@ -330,6 +330,10 @@ impl Refs for RefLog {
         }
     }
 
+    fn updates_together(&self) -> usize {
+        if self.bucket.as_local().is_some() { many::CHUNK } else { 512 }
+    }
+
     async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
         let folders = self.bucket.folders(&layout::book(book)).await?;
         let mut names: Vec<_> =

@@ -15,8 +15,8 @@ const AT_ONCE: usize = 32;
 
 /// How many entries are written to a folder together: their unfinished files and their bytes, a
 /// kilobyte each at most times, are held at once. Two syncs for so many are a small part of the
-/// time that making them takes.
-const CHUNK: usize = 1_024;
+/// time that making them takes, though each writes the folders again that new files came to.
+pub(super) const CHUNK: usize = 2_048;
 
 /// What became of one update of many.
 type Answer = Result<UpdateOutcome, RefError>;

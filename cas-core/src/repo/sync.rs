@@ -23,11 +23,8 @@ use super::{RepoError, Repository, for_each};
 use crate::name::{BookId, BookPath, CommitId, Operation, RefName};
 use crate::refs::{RefError, Upstream};
 
-/// How many branches are brought forward together.
-const BATCH: usize = 512;
-
-/// How many batches are on the way at once: while some wait for the disk, others are merged.
-const BATCHES: usize = 4;
+/// How many batches are on the way at once: while one waits for the disk, the next is merged.
+const BATCHES: usize = 2;
 
 /// How often a branch that keeps moving is planned again.
 const ATTEMPTS: u32 = 20;
@@ -273,7 +270,8 @@ impl Repository {
             upstreams: Arc::default(),
             changed: Arc::default(),
         };
-        let batches: Vec<_> = names.chunks(BATCH).map(<[RefName]>::to_vec).collect();
+        let batches: Vec<_> =
+            names.chunks(self.store.refs().updates_together()).map(<[RefName]>::to_vec).collect();
         let mut batches = futures::stream::iter(batches)
             .map(|names| {
                 let sync = sync.clone();

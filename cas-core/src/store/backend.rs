@@ -115,6 +115,12 @@ pub trait Refs: Debug + Send + Sync {
         one_by_one(self, updates).await
     }
 
+    /// How many updates are best made by one call: enough to be worth it, and not so many that
+    /// nothing is told for long.
+    fn updates_together(&self) -> usize {
+        512
+    }
+
     /// The names of all refs of a book that ever existed, in order.
     async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError>;
 

@@ -25,7 +25,7 @@ async fn paths_are_put_back_to_the_upstream() {
     let before = entries(&client, ADA).await;
     let body = json!({ "paths": ["docs/a.md", "docs/mine.md", "news.md", "nowhere"] });
     let made = restore(&client, ADA, &body).await.expect(201).json();
-    assert_keys(&made, &["commit", "tree", "changed", "forked", "results"]);
+    assert_keys(&made, &["commit", "tree", "changed", "forked", "results", "warnings"]);
     let outcomes: Vec<_> =
         made["results"].as_array().unwrap().iter().map(|result| &result["outcome"]).collect();
     assert_eq!(outcomes, ["updated", "deleted", "created", "absent"]);

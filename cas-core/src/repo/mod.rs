@@ -27,6 +27,7 @@ mod open;
 mod parallel;
 mod personal;
 mod queue;
+mod reach;
 mod read;
 mod receive;
 mod replay;

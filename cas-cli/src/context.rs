@@ -11,6 +11,7 @@ use cas_core::repo::{Reading, Repository, Source};
 use cas_core::store::{
     self, Bucket, Cache, Location, MemoryCache, Store, Variables, Writers, connect, connect_server,
 };
+use cas_core::upkeep::Upkeep;
 use cas_server::{App, Caches, Settings};
 
 use crate::commands::Global;
@@ -38,6 +39,8 @@ pub(crate) struct Context {
     bucket: Option<Bucket>,
     /// The cache that it is read through.
     disk: Option<Cache>,
+    /// How many objects are moved at once.
+    jobs: usize,
     /// How answers are given.
     pub(crate) output: Output,
     /// Who hears how far long work is.
@@ -79,7 +82,18 @@ impl Context {
         let (actor, actor_was_said) = (actor(global)?, global.actor.is_some());
         let repo = Repository::new(store, env.clone(), actor.clone(), jobs);
         let progress = progress(global.quiet);
-        Ok(Self { repo, actor, actor_was_said, env, location, bucket, disk, output, progress })
+        Ok(Self {
+            repo,
+            actor,
+            actor_was_said,
+            env,
+            location,
+            bucket,
+            disk,
+            jobs,
+            output,
+            progress,
+        })
     }
 
     /// Waits until what was begun and given up is cleaned away.
@@ -125,6 +139,31 @@ impl Context {
     /// The tokens of the store, where it is.
     pub(crate) fn tokens(&self) -> Result<Tokens, CommandError> {
         Ok(Tokens::new(self.bucket()?.clone(), self.env.clone()))
+    }
+
+    /// The store as a whole, to be checked and cared for where it is.
+    pub(crate) fn upkeep(&self) -> Result<Upkeep, CommandError> {
+        let bucket = self.bucket.clone().ok_or_else(|| {
+            CommandError::Usage(format!(
+                "{} is kept by a server: it is checked where it is kept; name its folder or bucket \
+                 with --store",
+                self.location
+            ))
+        })?;
+        Ok(Upkeep::new(bucket, self.env.clone(), self.jobs, self.progress.clone()))
+    }
+
+    /// Another store, wherever it is, with its bucket if there is one.
+    pub(crate) async fn other(
+        &self,
+        location: &Location,
+    ) -> Result<(Store, Option<Bucket>), CommandError> {
+        if let Location::Http(url) = location {
+            return Ok((connect_server(url, &variables(), &self.env)?.store, None));
+        }
+        let bucket = connect(location, false, &variables())?.bucket;
+        store::open(&bucket, &location.to_string()).await?;
+        Ok((Store::in_bucket(&bucket, &self.env), Some(bucket)))
     }
 
     /// The store, to be served with a cache in memory of so many bytes.

@@ -12,6 +12,7 @@ use cas_core::object::DecodeError;
 use cas_core::refs::RefError;
 use cas_core::repo::RepoError;
 use cas_core::store::{BackendError, Cause, RemoteError, StoreError};
+use cas_core::upkeep::UpkeepError;
 use cas_server::TlsError;
 
 /// Why a command failed.
@@ -65,10 +66,27 @@ pub(crate) enum CommandError {
         message: String,
         /// Of which kind that is.
         kind: ErrorKind,
+        /// What may help.
+        hint: Option<&'static str>,
     },
 }
 
+impl From<UpkeepError> for CommandError {
+    fn from(error: UpkeepError) -> Self {
+        match error {
+            UpkeepError::Ref(source) => Self::Ref(source),
+            UpkeepError::Access(source) => Self::Access(source),
+            UpkeepError::Store(source) => Self::Store(source),
+        }
+    }
+}
+
 impl CommandError {
+    /// The command did what it was asked to, and found something wrong.
+    pub(crate) const fn found(message: String, kind: ErrorKind) -> Self {
+        Self::Found { message, kind, hint: None }
+    }
+
     pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let action = action.into();
         move |source| Self::Io { action, source }
@@ -157,6 +175,7 @@ impl CommandError {
             Self::Store(source) => store_hint(source),
             Self::Ref(source) => ref_hint(source),
             Self::Access(source) => access_hint(source),
+            Self::Found { hint, .. } => hint.map(str::to_owned),
             Self::Unguarded { .. } => Some(
                 "`cas token create --actor NAME --scope read` makes a token, and a server that \
                  asks for tokens may listen anywhere; or listen on 127.0.0.1"
@@ -305,7 +324,8 @@ fn store_hint(error: &StoreError) -> Option<String> {
             "restore its file `cas-format` from a copy of the store; nothing was changed".to_owned()
         }
         StoreError::Damaged { .. } | StoreError::Missing { .. } => {
-            "restore the object from a copy of the store; nothing that names it was changed"
+            "nothing that names it was changed; `cas fsck` tells what else is wrong, and `cas fsck \
+             --repair-from LOCATION` takes it from a copy of the store"
                 .to_owned()
         }
         _ => return None,

@@ -37,9 +37,16 @@ impl Progress for Bars {
             Step::Write => "writing",
             Step::Merge => "merging",
             Step::Branch => "making branches",
+            Step::Logs => "reading logs",
+            Step::Follow => "following refs",
+            Step::Repair => "repairing",
         };
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
+        if let Ok(style) = ProgressStyle::with_template(if total == 0 {
+            "{msg} {pos}"
+        } else {
+            "{msg} {wide_bar} {pos}/{len} {eta}"
+        }) {
             bar.set_style(style);
         }
         bar.set_message(what);

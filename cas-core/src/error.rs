@@ -1,5 +1,6 @@
 //! What a caller can do about an error, whichever module it comes from.
 
+use std::error::Error;
 use std::fmt;
 
 /// The kinds of failure, each named by what the caller should do.
@@ -47,4 +48,19 @@ impl From<&std::io::Error> for ErrorKind {
             _ => Self::Unavailable,
         }
     }
+}
+
+/// An error and its sources, each said once.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        source = cause.source();
+    }
+    text
 }

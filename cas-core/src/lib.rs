@@ -17,6 +17,7 @@
 //! - [`repo`]: what users do: resolve, edit, list, compare, branch.
 //! - [`access`]: who may do what: tokens and their scopes.
 //! - [`folder`]: import from and checkout to a folder of the disk.
+//! - [`upkeep`]: care for a store as a whole: check it, repair it, measure it, copy it.
 //!
 //! This crate parses no arguments, serves no HTTP and prints nothing. Time and randomness come
 //! in through [`env::Env`].
@@ -37,5 +38,6 @@ pub mod refs;
 pub mod repo;
 pub mod schema;
 pub mod store;
+pub mod upkeep;
 
 pub use error::ErrorKind;

@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cas_core::ErrorKind;
 use cas_core::access::AccessError;
+pub(crate) use cas_core::error::chain;
 use cas_core::name::{Hash, NameError};
 use cas_core::object::{DecodeError, Kind};
 use cas_core::refs::RefError;
@@ -324,19 +325,4 @@ impl From<&RepoError> for Problem {
             _ => Self::of_kind(error.kind(), error),
         }
     }
-}
-
-/// An error and its sources, each said once.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -176,7 +176,7 @@ impl Stage<'_> {
             Err(error) => Err(error),
             Ok(()) => {
                 let message = "a change of what is no longer there was not refused".to_owned();
-                Err(CommandError::Found { message, kind: ErrorKind::Internal })
+                Err(CommandError::found(message, ErrorKind::Internal))
             }
         }
     }
@@ -193,7 +193,7 @@ impl Stage<'_> {
             let found = found.map_err(CommandError::io(format!("read {}", path.display())))?;
             if found != file.content {
                 let message = format!("{} is not what was imported", path.display());
-                return Err(CommandError::Found { message, kind: ErrorKind::Corrupt });
+                return Err(CommandError::found(message, ErrorKind::Corrupt));
             }
         }
         self.say(&format!(

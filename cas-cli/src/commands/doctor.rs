@@ -126,10 +126,10 @@ impl Doctor {
         })?;
         match danger {
             None if view.ok => Ok(()),
-            None => Err(CommandError::Found {
-                message: format!("{location} does not do all that a store may ask of it"),
-                kind: ErrorKind::Unavailable,
-            }),
+            None => {
+                let message = format!("{location} does not do all that a store may ask of it");
+                Err(CommandError::found(message, ErrorKind::Unavailable))
+            }
             Some(_) if self.single_writer && after.is_some() => Ok(()),
             Some(reason) => Err(StoreError::Unsafe { location: view.store, reason }.into()),
         }

@@ -134,7 +134,7 @@ impl Merge {
              --on-conflict ours, theirs or markers says what to take",
             self.from
         );
-        Err(CommandError::Found { message, kind: ErrorKind::Conflict })
+        Err(CommandError::found(message, ErrorKind::Conflict))
     }
 }
 

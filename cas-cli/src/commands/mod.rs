@@ -11,6 +11,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod find;
+mod fsck;
 mod grep;
 mod import;
 mod init;
@@ -144,6 +145,7 @@ enum Command {
     Reflog(reflog::Reflog),
     Validate(validate::Validate),
     VerifyLog(verify_log::VerifyLog),
+    Fsck(fsck::Fsck),
     Doctor(doctor::Doctor),
     Serve(serve::Serve),
     Token(token::TokenCommand),
@@ -220,6 +222,7 @@ impl Command {
             Self::Restore(command) => command.run(context).await,
             Self::Reflog(command) => command.run(context).await,
             Self::VerifyLog(command) => command.run(context).await,
+            Self::Fsck(command) => command.run(context).await,
             Self::Token(command) => command.run(context).await,
             Self::Init(_)
             | Self::Doctor(_)

@@ -152,7 +152,7 @@ impl Sync {
             (report.count(SyncStatus::Conflict), report.count(SyncStatus::Failed));
         if failed > 0 {
             let message = format!("{} failed", count(failed, "branch", "branches"));
-            return Err(CommandError::Found { message, kind: ErrorKind::Internal });
+            return Err(CommandError::found(message, ErrorKind::Internal));
         }
         if conflicts == 0 || self.how.dry_run {
             return Ok(());
@@ -162,7 +162,7 @@ impl Sync {
              --on-conflict ours, theirs or markers says what to take",
             count(conflicts, "branch", "branches")
         );
-        Err(CommandError::Found { message, kind: ErrorKind::Conflict })
+        Err(CommandError::found(message, ErrorKind::Conflict))
     }
 }
 

@@ -149,7 +149,7 @@ async fn list(context: &Context) -> Result<(), CommandError> {
         0 => Ok(()),
         _ => {
             let said: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            Err(CommandError::Found { message: said.join("\n  "), kind: ErrorKind::Corrupt })
+            Err(CommandError::found(said.join("\n  "), ErrorKind::Corrupt))
         }
     }
 }

@@ -97,6 +97,6 @@ impl Validate {
             return Ok(());
         }
         let message = format!("{} breaks the rules of its book: {said}", one_line(&self.what));
-        Err(CommandError::Found { message, kind: ErrorKind::Invalid })
+        Err(CommandError::found(message, ErrorKind::Invalid))
     }
 }

@@ -78,6 +78,6 @@ impl VerifyLog {
         }
         let message =
             format!("the log of {book}@{name} has {}", count(view.faults.len(), "fault", "faults"));
-        Err(CommandError::Found { message, kind: ErrorKind::Corrupt })
+        Err(CommandError::found(message, ErrorKind::Corrupt))
     }
 }

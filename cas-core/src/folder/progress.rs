@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 /// Hears how far long work is. Called from several threads at once.
 pub trait Progress: Debug + Send + Sync {
-    /// A step begins that will handle `total` files, or branches.
+    /// A step begins that will handle `total` files, branches or objects; 0 if nobody knows how
+    /// many.
     fn begin(&self, step: Step, total: u64);
 
     /// So many more files of the step are done.
@@ -31,6 +32,12 @@ pub enum Step {
     Merge,
     /// Making branches.
     Branch,
+    /// Reading the logs of refs: what is counted are refs.
+    Logs,
+    /// Opening what refs name: what is counted are versions and folders.
+    Follow,
+    /// Putting right what is missing or damaged.
+    Repair,
 }
 
 /// Tells nobody.

@@ -23,6 +23,7 @@ pub(crate) use entry::subject_of;
 pub(crate) use group::group_metadata;
 pub(crate) use log::{REPLAY_ENTRIES, earlier_try, entry_at};
 pub(crate) use many::one_by_one;
+pub(crate) use verify::check_chain;
 
 use crate::error::ErrorKind;
 use crate::name::{BookId, NameError, RefName, RequestId};

@@ -1,5 +1,7 @@
 //! Verifying a ref's whole log.
 
+use futures::StreamExt;
+
 use super::group::group_fault;
 use super::upstream::upstream_fault;
 use super::{LogEntry, RefError};
@@ -9,6 +11,9 @@ use crate::store::{Store, StoreError};
 
 /// How many faults are told. A log may claim to have 2^53 entries, all of them missing.
 const FAULTS: usize = 1_000;
+
+/// How many entries are read at once.
+const READS: usize = 16;
 
 /// What a verified log looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,23 +44,52 @@ pub async fn verify_log(
     book: &BookId,
     name: &RefName,
 ) -> Result<LogReport, RefError> {
-    let mut report = LogReport { entries: 0, head: None, faults: Vec::new() };
     let newest = match store.refs().head(book, name).await {
-        Ok(None) => return Ok(report),
+        Ok(None) => 0,
         Ok(Some(head)) => head.entry.seq,
         Err(RefError::Damaged { seq, .. }) => seq,
         Err(error) => return Err(error),
     };
-    report.entries = newest;
+    let mut targets = Vec::new();
+    let mut report = check_chain(store, book, name, newest, &mut |found| {
+        targets.extend(found.entry.target.map(|target| (found.entry.seq, target)));
+    })
+    .await?;
+    for (seq, target) in targets {
+        if report.faults.len() > FAULTS {
+            break;
+        }
+        if let Some(reason) = check_target(store, target).await? {
+            report.faults.push(LogFault { seq, reason });
+        }
+    }
+    report.faults.sort_by_key(|fault| fault.seq);
+    Ok(report)
+}
+
+/// The same for the positions 1 to `newest`, without a look at what the entries point at: each
+/// entry that is intact is shown to `seen`.
+pub(crate) async fn check_chain(
+    store: &Store,
+    book: &BookId,
+    name: &RefName,
+    newest: u64,
+    seen: &mut (dyn FnMut(&LogEntry) + Send),
+) -> Result<LogReport, RefError> {
+    let mut report = LogReport { entries: newest, head: None, faults: Vec::new() };
     let mut before: Option<LogEntry> = None;
-    for seq in 1..=newest {
+    let entries = futures::stream::iter(1..=newest)
+        .map(|seq| async move { (seq, store.refs().entry(book, name, seq).await) })
+        .buffered(READS);
+    let mut entries = std::pin::pin!(entries);
+    while let Some((seq, found)) = entries.next().await {
         if report.faults.len() >= FAULTS {
             let reason = format!("{FAULTS} faults so far: the rest of the log was not looked at");
             report.faults.push(LogFault { seq, reason });
             break;
         }
         let mut fault = |reason: String| report.faults.push(LogFault { seq, reason });
-        let found = match store.refs().entry(book, name, seq).await {
+        let found = match found {
             Ok(Some(found)) => found,
             Ok(None) => {
                 fault("the entry is missing".to_owned());
@@ -86,9 +120,7 @@ pub async fn verify_log(
         if let Some(reason) = check_tag(name, &found) {
             fault(reason.to_owned());
         }
-        if let Some(reason) = check_target(store, found.entry.target).await? {
-            fault(reason);
-        }
+        seen(&found);
         report.head = Some(found.id);
         before = Some(found);
     }
@@ -106,10 +138,7 @@ fn check_tag(name: &RefName, found: &LogEntry) -> Option<&'static str> {
 }
 
 /// What is wrong with the commit that an entry points at.
-async fn check_target(store: &Store, target: Option<CommitId>) -> Result<Option<String>, RefError> {
-    let Some(target) = target else {
-        return Ok(None);
-    };
+async fn check_target(store: &Store, target: CommitId) -> Result<Option<String>, RefError> {
     let commit = match store.get_commit(&target).await {
         Ok(commit) => commit,
         Err(

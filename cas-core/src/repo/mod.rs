@@ -27,7 +27,6 @@ mod open;
 mod parallel;
 mod personal;
 mod queue;
-mod reach;
 mod read;
 mod receive;
 mod replay;

@@ -331,10 +331,7 @@ impl Bucket {
 
     /// The names of the folders right below `folder`, in order.
     pub(crate) async fn folders(&self, folder: &Key) -> Result<Vec<String>, StoreError> {
-        let list = self.store.list_with_delimiter(Some(&self.at(folder))).await;
-        let list = list.map_err(StoreError::backend("list", folder))?;
-        let name = |key: &Key| key.filename().map(str::to_owned);
-        let mut names: Vec<_> = list.common_prefixes.iter().filter_map(name).collect();
+        let (mut names, _) = self.level(Some(folder)).await?;
         names.sort_unstable();
         Ok(names)
     }
@@ -347,6 +344,28 @@ impl Bucket {
             list.try_collect().await.map_err(StoreError::backend("list", folder))?;
         keys.sort_unstable();
         Ok(keys)
+    }
+
+    /// All keys below `folder` with the sizes of what is at them, in no order.
+    pub(crate) async fn sizes(&self, folder: &Key) -> Result<Vec<(Key, u64)>, StoreError> {
+        let at = self.at(folder);
+        let list = self.store.list(Some(&at));
+        let sizes = list.map_ok(|meta| (self.below(&meta.location), meta.size));
+        sizes.try_collect().await.map_err(StoreError::backend("list", folder))
+    }
+
+    /// The names of the folders and of the objects right below `folder`, or below the root.
+    pub(crate) async fn level(
+        &self,
+        folder: Option<&Key>,
+    ) -> Result<(Vec<String>, Vec<String>), StoreError> {
+        let at = folder.map_or_else(|| self.prefix(), |folder| Some(self.at(folder)));
+        let list = self.store.list_with_delimiter(at.as_ref()).await;
+        let shown = folder.map_or("the bucket", AsRef::as_ref);
+        let list = list.map_err(StoreError::backend("list", shown))?;
+        let name = |key: &Key| key.filename().map(str::to_owned);
+        let folders = list.common_prefixes.iter().filter_map(name).collect();
+        Ok((folders, list.objects.iter().filter_map(|meta| name(&meta.location)).collect()))
     }
 
     /// A page of at most `max` keys below `folder`, and the token of the next; `None` where the

@@ -176,6 +176,17 @@ impl StoreError {
         }
     }
 
+    /// Whether it says what is wrong with one object, and not that it could not be looked at.
+    pub(crate) const fn is_of_object(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::Damaged { .. }
+                | Self::Undecodable { .. }
+                | Self::TooLarge { .. }
+        )
+    }
+
     /// What a bucket's error means; `None` for any other.
     pub fn cause(&self) -> Option<Cause> {
         match self {

@@ -32,6 +32,13 @@ pub const REFS: &str = "refs";
 /// The folder of all tokens.
 pub const TOKENS: &str = "tokens";
 
+/// The folder that is kept for garbage collection.
+const GC: &str = "gc";
+
+/// Every folder right below the root that the format speaks of.
+pub(crate) const FOLDERS: [&str; 7] =
+    [folder(Kind::Blob), folder(Kind::Tree), folder(Kind::Commit), REFS, TOKENS, PROOFS, GC];
+
 /// What the key of a revocation ends with.
 const REVOKED: &str = ".revoked";
 

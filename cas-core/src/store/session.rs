@@ -48,8 +48,17 @@ impl Session {
     /// Writes a tree whatever is there, to put right what is missing or damaged.
     pub async fn replace_tree(&self, tree: &Tree) -> Result<(), StoreError> {
         let (id, bytes) = tree.encode_with_id();
-        let stream = ByteStream::from_bytes(bytes.into());
-        self.writer.replace(Kind::Tree, id.hash(), stream).await
+        self.replace_object(Kind::Tree, id.hash(), ByteStream::from_bytes(bytes.into())).await
+    }
+
+    /// Writes an object whatever is there. Its content is known to have this id.
+    pub(crate) async fn replace_object(
+        &self,
+        kind: Kind,
+        id: &Hash,
+        stream: ByteStream,
+    ) -> Result<(), StoreError> {
+        self.writer.replace(kind, id, stream).await
     }
 
     /// Whether the blob is there with this size; if so, it may be relied on once published.

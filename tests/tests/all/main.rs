@@ -44,4 +44,5 @@ mod s3_proxy;
 mod s3_server;
 mod schema;
 mod server;
+mod upkeep;
 mod world;

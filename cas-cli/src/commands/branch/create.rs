@@ -176,7 +176,7 @@ impl Create {
             return Ok(());
         }
         let message = format!("{} there as something else", is_or_are(in_the_way));
-        Err(CommandError::Found { message, kind: ErrorKind::Conflict })
+        Err(CommandError::found(message, ErrorKind::Conflict))
     }
 }
 

@@ -49,7 +49,7 @@ impl Stage<'_> {
             return Ok(());
         }
         let message = "a reader's book is not what it should be".to_owned();
-        Err(CommandError::Found { message, kind: ErrorKind::Internal })
+        Err(CommandError::found(message, ErrorKind::Internal))
     }
 
     /// What each branch has, as its readers see it.

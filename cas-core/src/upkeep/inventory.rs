@@ -1,0 +1,85 @@
+//! What is in a store's bucket, by its keys.
+
+use super::Upkeep;
+use super::records::SHARDS;
+use crate::name::{BookId, Hash, RefName};
+use crate::object::Kind;
+use crate::store::{StoreError, layout};
+
+/// An object that is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Its id, by its key.
+    pub(crate) id: Hash,
+    /// Its size in bytes.
+    pub(crate) size: u64,
+}
+
+/// The refs of a store, by their folders.
+#[derive(Debug, Default)]
+pub(crate) struct RefFolders {
+    pub(crate) refs: Vec<(BookId, RefName)>,
+    /// Folders that are none of theirs.
+    pub(crate) unknown: Vec<String>,
+}
+
+impl Upkeep {
+    /// The objects of a kind whose ids begin with this byte, in the order of ids, and the keys
+    /// among them that are of no object.
+    pub(crate) async fn stored(
+        &self,
+        kind: Kind,
+        shard: usize,
+    ) -> Result<(Vec<Stored>, Vec<String>), StoreError> {
+        let folder = layout::shard(kind, &format!("{shard:02x}"));
+        let (mut stored, mut unknown) = (Vec::new(), Vec::new());
+        for (key, size) in self.bucket.sizes(&folder).await? {
+            match layout::object_id(kind, &key).filter(|id| layout::object(kind, id) == key) {
+                Some(id) => stored.push(Stored { id, size }),
+                None => unknown.push(key.to_string()),
+            }
+        }
+        stored.sort_unstable_by_key(|stored| stored.id);
+        Ok((stored, unknown))
+    }
+
+    /// The keys and folders that are not where any of the format's are: right below the root, and
+    /// right below the folders of objects.
+    pub(crate) async fn strangers(&self) -> Result<Vec<String>, StoreError> {
+        let mut unknown = Vec::new();
+        let (folders, keys) = self.bucket.level(None).await?;
+        unknown.extend(keys.into_iter().filter(|key| key != layout::MARKER));
+        unknown.extend(folders.into_iter().filter(|folder| !layout::FOLDERS.contains(&&**folder)));
+        let shards: Vec<_> = (0..SHARDS).map(|shard| format!("{shard:02x}")).collect();
+        for kind in Kind::ALL {
+            let (folders, keys) = self.bucket.level(Some(&layout::folder(kind).into())).await?;
+            let strange = folders.into_iter().filter(|folder| !shards.contains(folder));
+            let strange = strange.chain(keys);
+            unknown.extend(strange.map(|name| format!("{}/{name}", layout::folder(kind))));
+        }
+        Ok(unknown)
+    }
+
+    /// Every ref that ever existed.
+    pub(crate) async fn ref_folders(&self) -> Result<RefFolders, StoreError> {
+        let mut found = RefFolders::default();
+        let (books, keys) = self.bucket.level(Some(&layout::REFS.into())).await?;
+        found.unknown.extend(keys.into_iter().map(|key| format!("{}/{key}", layout::REFS)));
+        for folder in books {
+            let Ok(book) = BookId::parse(&folder) else {
+                found.unknown.push(format!("{}/{folder}", layout::REFS));
+                continue;
+            };
+            let (names, keys) = self.bucket.level(Some(&layout::book(&book))).await?;
+            for name in names {
+                match RefName::from_escaped(&name) {
+                    Some(name) => found.refs.push((book.clone(), name)),
+                    None => found.unknown.push(format!("{}/{folder}/{name}", layout::REFS)),
+                }
+            }
+            let keys = keys.into_iter().map(|key| format!("{}/{folder}/{key}", layout::REFS));
+            found.unknown.extend(keys);
+        }
+        Ok(found)
+    }
+}

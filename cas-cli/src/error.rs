@@ -33,6 +33,9 @@ pub(crate) enum CommandError {
     /// Tokens failed.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// Care for the store failed.
+    #[error(transparent)]
+    Upkeep(UpkeepError),
     /// The server cannot speak TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -74,6 +77,7 @@ pub(crate) enum CommandError {
 impl From<UpkeepError> for CommandError {
     fn from(error: UpkeepError) -> Self {
         match error {
+            UpkeepError::ShortGrace { .. } | UpkeepError::OtherCollection => Self::Upkeep(error),
             UpkeepError::Ref(source) => Self::Ref(source),
             UpkeepError::Access(source) => Self::Access(source),
             UpkeepError::Store(source) => Self::Store(source),
@@ -98,6 +102,7 @@ impl CommandError {
             Self::Usage(_)
             | Self::Name(_)
             | Self::Unguarded { .. }
+            | Self::Upkeep(UpkeepError::ShortGrace { .. })
             | Self::Access(AccessError::Invalid { .. })
             // Arguments that are malformed in a way that only shows when they are used.
             | Self::Store(StoreError::BadLocation { .. })
@@ -108,6 +113,7 @@ impl CommandError {
             Self::Store(source) => Some(source.kind()),
             Self::Ref(source) => Some(source.kind()),
             Self::Access(source) => Some(source.kind()),
+            Self::Upkeep(source) => Some(source.kind()),
             Self::Tls(_) => Some(ErrorKind::Invalid),
             Self::Io { source, .. } => Some(source.into()),
             Self::Found { kind, .. } => Some(*kind),
@@ -175,6 +181,12 @@ impl CommandError {
             Self::Store(source) => store_hint(source),
             Self::Ref(source) => ref_hint(source),
             Self::Access(source) => access_hint(source),
+            Self::Upkeep(UpkeepError::ShortGrace { .. }) => Some(
+                "say --alone if nobody else uses the store meanwhile, no server either".to_owned(),
+            ),
+            Self::Upkeep(UpkeepError::OtherCollection) => {
+                Some("run it again when that one is done".to_owned())
+            }
             Self::Found { hint, .. } => hint.map(str::to_owned),
             Self::Unguarded { .. } => Some(
                 "`cas token create --actor NAME --scope read` makes a token, and a server that \
@@ -322,6 +334,12 @@ fn store_hint(error: &StoreError) -> Option<String> {
         }
         StoreError::BadMarker { .. } => {
             "restore its file `cas-format` from a copy of the store; nothing was changed".to_owned()
+        }
+        StoreError::Collected { .. } | StoreError::TookTooLong { .. } => {
+            "run the command again: what is still there is not sent twice".to_owned()
+        }
+        StoreError::BadGcLog { .. } => {
+            "restore it from a copy of the store; until then no ref moves to anything new".to_owned()
         }
         StoreError::Damaged { .. } | StoreError::Missing { .. } => {
             "nothing that names it was changed; `cas fsck` tells what else is wrong, and `cas fsck \

@@ -39,6 +39,7 @@ impl Progress for Bars {
             Step::Branch => "making branches",
             Step::Logs => "reading logs",
             Step::Follow => "following refs",
+            Step::Collect => "collecting",
             Step::Repair => "repairing",
         };
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());

@@ -2,6 +2,8 @@
 //!
 //! A limit here is a promise: raising one is compatible, lowering one makes stored data unreadable.
 
+use std::time::Duration;
+
 /// Longest name of one directory entry, in bytes. The limit of every common file system.
 pub const NAME_BYTES: usize = 255;
 
@@ -61,6 +63,16 @@ pub const ENTRY_MESSAGE_BYTES: usize = 1024;
 
 /// Largest stored ref log entry, in bytes: every field at its limit fits.
 pub const ENTRY_BYTES: usize = 128 * 1024;
+
+/// Largest stored entry of the log of garbage collection, in bytes: some ninety open lists fit.
+pub const GC_ENTRY_BYTES: usize = 1024 * 1024;
+
+/// How long an object that nothing reaches is left alone, and how long a list of condemned objects
+/// is published before anything on it is deleted. No session of a writer lasts half as long.
+pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long after a look at an object its deletion may still take effect.
+pub const DELETE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Largest format marker, in bytes.
 pub const MARKER_BYTES: usize = 1024;

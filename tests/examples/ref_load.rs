@@ -178,6 +178,7 @@ fn updates(
             message: String::new(),
             request_id: Env::system().request_id(),
             metadata: Metadata::new(),
+            began: cas_core::env::Timestamp::from_micros(u64::MAX),
         })
     };
     (0..branches).map(update).collect()

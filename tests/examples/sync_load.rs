@@ -321,6 +321,7 @@ async fn move_all(
             message: String::new(),
             request_id: Env::system().request_id(),
             metadata,
+            began: Timestamp::from_micros(u64::MAX),
         });
     }
     for answer in store.refs().update_all(&updates).await {

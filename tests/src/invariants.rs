@@ -30,11 +30,25 @@ pub async fn linear(store: &Store) -> Vec<String> {
 
 /// *Closed*: whatever any entry of any ref names is completely present and intact.
 pub async fn closed(store: &Store) -> Vec<String> {
+    closed_from(store, |entries| entries.iter().filter_map(|entry| entry.entry.target).collect())
+        .await
+}
+
+/// The same for the newest entry of each ref alone: what garbage collection never takes.
+pub async fn closed_heads(store: &Store) -> Vec<String> {
+    closed_from(store, |entries| {
+        entries.last().and_then(|entry| entry.entry.target).into_iter().collect()
+    })
+    .await
+}
+
+/// What is not there or not intact of the commits that `choose` picks from each log.
+async fn closed_from(store: &Store, choose: impl Fn(&[LogEntry]) -> Vec<CommitId>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut commits = BTreeSet::new();
     for (book, name) in all_refs(store, &mut faults).await {
         match log(store, &book, &name).await {
-            Ok(entries) => commits.extend(entries.iter().filter_map(|entry| entry.entry.target)),
+            Ok(entries) => commits.extend(choose(&entries)),
             Err(error) => faults.push(format!("{book}@{name}: {error}")),
         }
     }

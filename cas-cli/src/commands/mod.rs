@@ -12,6 +12,7 @@ mod diff;
 mod doctor;
 mod find;
 mod fsck;
+mod gc;
 mod grep;
 mod import;
 mod init;
@@ -146,6 +147,7 @@ enum Command {
     Validate(validate::Validate),
     VerifyLog(verify_log::VerifyLog),
     Fsck(fsck::Fsck),
+    Gc(gc::Gc),
     Doctor(doctor::Doctor),
     Serve(serve::Serve),
     Token(token::TokenCommand),
@@ -223,6 +225,7 @@ impl Command {
             Self::Reflog(command) => command.run(context).await,
             Self::VerifyLog(command) => command.run(context).await,
             Self::Fsck(command) => command.run(context).await,
+            Self::Gc(command) => command.run(context).await,
             Self::Token(command) => command.run(context).await,
             Self::Init(_)
             | Self::Doctor(_)

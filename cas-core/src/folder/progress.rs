@@ -36,6 +36,8 @@ pub enum Step {
     Logs,
     /// Opening what refs name: what is counted are versions and folders.
     Follow,
+    /// Looking at what may be collected: what is counted are objects, or parts of the store.
+    Collect,
     /// Putting right what is missing or damaged.
     Repair,
 }

@@ -1,6 +1,7 @@
 //! What a caller asks of a ref, and the answer.
 
 use super::LogEntry;
+use crate::env::Timestamp;
 use crate::name::{Actor, BookId, CommitId, Operation, RefName, RequestId};
 use crate::object::Metadata;
 
@@ -25,6 +26,9 @@ pub struct RefUpdate {
     pub request_id: RequestId,
     /// Small facts by name.
     pub metadata: Metadata,
+    /// When the work began whose result this is: what it relies on was seen no earlier. An update
+    /// that comes half a grace period later ([`limits::GRACE`](crate::limits::GRACE)) is refused.
+    pub began: Timestamp,
 }
 
 /// What the caller believes a ref to be.

@@ -66,6 +66,11 @@ impl Upstream {
         })
     }
 
+    /// The commit of the upstream that metadata says was met, also where it says nothing else.
+    pub(crate) fn base_of(metadata: &Metadata) -> Option<CommitId> {
+        metadata.get(BASE)?.parse().ok()
+    }
+
     /// Says it in metadata.
     pub fn write(&self, metadata: &mut Metadata) -> Result<(), NameError> {
         metadata.insert(NAME, self.name.as_str())?;

@@ -331,6 +331,7 @@ impl Repository {
             message: crate::refs::subject_of(message),
             request_id: request_id.clone(),
             metadata,
+            began: self.env.clock.now(),
         };
         match self.store.refs().update(&update).await? {
             // By this request or by an earlier try of it, if it was one for the same thing.

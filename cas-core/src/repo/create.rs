@@ -168,6 +168,7 @@ impl Repository {
         message: &str,
         request_id: Option<&RequestId>,
     ) -> Result<Vec<Result<BranchMade, RepoError>>, RepoError> {
+        let began = self.env.clock.now();
         let update = |name: &RefName| {
             Self::check_branch(&start.book, name)?;
             Ok::<_, RepoError>(RefUpdate {
@@ -180,6 +181,7 @@ impl Repository {
                 message: subject_of(message),
                 request_id: request_id.cloned().unwrap_or_else(|| self.env.request_id()),
                 metadata: start.metadata_of(name)?,
+                began,
             })
         };
         let updates = names.iter().map(update).collect::<Result<Vec<_>, _>>()?;

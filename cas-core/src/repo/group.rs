@@ -27,6 +27,7 @@ use super::{
     Edit, EditOutcome, EditReport, EditResult, PathEdit, RepoError, Repository, Unpublished,
     VersionRequest,
 };
+use crate::env::Timestamp;
 use crate::error::ErrorKind;
 use crate::name::{Actor, BlobId, CommitId, Operation, TreeId};
 use crate::object::{Commit, Metadata};
@@ -67,6 +68,8 @@ struct Chain<'a> {
     requests: Vec<Request>,
     /// What the branch follows, if the chain begins it: it is not there yet.
     forks: Option<Upstream>,
+    /// When it began.
+    began: Timestamp,
 }
 
 impl Repository {
@@ -143,8 +146,17 @@ impl Repository {
         tree: TreeId,
         forks: Option<Upstream>,
     ) -> Result<Chain<'_>, RepoError> {
+        let began = self.env.clock.now();
         let editor = TreeEditor::new(&self.store, tree).await?;
-        Ok(Chain { editor, commit, tree, contents: BTreeMap::new(), requests: Vec::new(), forks })
+        Ok(Chain {
+            editor,
+            commit,
+            tree,
+            contents: BTreeMap::new(),
+            requests: Vec::new(),
+            forks,
+            began,
+        })
     }
 
     /// Applies one wish to the end of the chain, if it can be done.
@@ -231,6 +243,7 @@ impl Repository {
             message: subject_of(&request.message),
             request_id: request.request_id.clone(),
             metadata,
+            began: chain.began,
         };
         // An entry with another target is an earlier try's, found in the log the next time.
         Ok(match self.store.refs().update(&update).await? {

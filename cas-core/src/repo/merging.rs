@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::merge::{Bases, Conflict, Merged, OnConflict, merge_trees};
 use super::{RepoError, Repository, Unpublished, for_each};
+use crate::env::Timestamp;
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId, TreeId};
 use crate::object::{Commit, Metadata, Tree};
 use crate::refs::{
@@ -105,6 +106,8 @@ pub(crate) struct Plan {
 pub(crate) struct Bring {
     pub(crate) head: LogEntry,
     pub(crate) plan: Plan,
+    /// When the plan was made.
+    pub(crate) began: Timestamp,
     pub(crate) operation: Operation,
     pub(crate) message: String,
     pub(crate) request_id: RequestId,
@@ -201,6 +204,7 @@ impl Repository {
                 .clone()
                 .filter(|upstream| request.from_ref.as_ref() == Some(&upstream.name));
             let hint = followed.as_ref().map(|upstream| upstream.base);
+            let began = self.env.clock.now();
             let plan = self.plan_merge(ours, *from, hint, request.on_conflict).await?;
             if dry_run || !plan.writes() {
                 return Ok(plan.report(None));
@@ -209,6 +213,7 @@ impl Repository {
             let bring = Bring {
                 head,
                 plan,
+                began,
                 operation: operation.clone(),
                 message,
                 request_id: request.request_id.clone(),
@@ -369,6 +374,7 @@ impl Bring {
             message: subject_of(&self.message),
             request_id: self.request_id.clone(),
             metadata,
+            began: self.began,
         })
     }
 }

@@ -380,6 +380,7 @@ impl Syncing {
         Ok(Step::Bring(Box::new(Bring {
             head,
             plan,
+            began: self.repo.env.clock.now(),
             operation: Operation::sync(),
             message: self.request.message.clone().unwrap_or_else(said),
             request_id: self.repo.env.request_id(),

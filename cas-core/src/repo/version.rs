@@ -1,6 +1,7 @@
 //! Making a version: a commit, published, and then a branch that points at it.
 
 use super::{RepoError, Repository, Unpublished};
+use crate::env::Timestamp;
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId, TreeId};
 use crate::object::{Commit, Metadata, Tree};
 use crate::refs::{Expectation, LogEntry, RefUpdate, UpdateOutcome, Upstream, subject_of};
@@ -25,6 +26,8 @@ pub struct VersionRequest {
 pub(crate) struct NewVersion<'a> {
     pub(crate) request: &'a VersionRequest,
     pub(crate) operation: Operation,
+    /// When the work began that it is made of.
+    pub(crate) began: Timestamp,
     /// The version before: what the branch is believed to point at, unless it is forked.
     pub(crate) parent: Option<CommitId>,
     /// What the branch follows, if it is not there yet and begins at its upstream.
@@ -54,7 +57,7 @@ impl Repository {
         session: &Session,
         new: NewVersion<'_>,
     ) -> Result<Made, RepoError> {
-        let NewVersion { request, operation, parent, forks, tree, root } = new;
+        let NewVersion { request, operation, began, parent, forks, tree, root } = new;
         let commit = Commit {
             tree,
             parents: parent.into_iter().collect(),
@@ -87,6 +90,7 @@ impl Repository {
             message: subject_of(&request.message),
             request_id: request.request_id.clone(),
             metadata,
+            began,
         };
         Ok(match self.store.refs().update(&update).await? {
             UpdateOutcome::Moved(entry) if entry.entry.target == Some(id) => {

@@ -121,6 +121,12 @@ pub trait Refs: Debug + Send + Sync {
         512
     }
 
+    /// Whether garbage was ever collected here, so that a version that only older entries name may
+    /// be gone. Strict where it cannot be known.
+    async fn may_be_collected(&self) -> Result<bool, RefError> {
+        Ok(false)
+    }
+
     /// The names of all refs of a book that ever existed, in order.
     async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError>;
 

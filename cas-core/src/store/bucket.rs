@@ -9,14 +9,14 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path as Key;
 use object_store::{
-    Error, GetOptions, GetResult, GetResultPayload, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, PutPayload,
+    Error, GetOptions, GetResult, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutOptions, PutPayload,
 };
 
 use super::local::Fresh;
 use super::transfer::{PART_BYTES, Transfers};
 use super::{ByteStream, LocalStore, StoreError, cause, layout};
-use crate::env::Env;
+use crate::env::{Env, Timestamp};
 use crate::error::ErrorKind;
 
 /// How often a put-if-absent of an object is tried: it may be refused although nothing is there,
@@ -57,6 +57,23 @@ pub(crate) enum Put {
     /// The store says that the key was taken. By whom is for the caller to find out: the store
     /// may mean our own write, repeated after its answer was lost.
     Refused,
+}
+
+/// What there is to know of an object without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Looked {
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    /// When it was written, by the store's clock.
+    pub(crate) modified: Timestamp,
+}
+
+impl Looked {
+    fn of(meta: &ObjectMeta) -> Self {
+        let micros = meta.last_modified.timestamp_micros();
+        let modified = Timestamp::from_micros(u64::try_from(micros).unwrap_or_default());
+        Self { size: meta.size, modified }
+    }
 }
 
 impl Bucket {
@@ -199,8 +216,13 @@ impl Bucket {
 
     /// The size in bytes of the object at `key`.
     pub(crate) async fn size(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        Ok(self.look(key).await?.map(|found| found.size))
+    }
+
+    /// What there is to know of the object at `key` without reading it.
+    pub(crate) async fn look(&self, key: &Key) -> Result<Option<Looked>, StoreError> {
         match self.store.head(&self.at(key)).await {
-            Ok(meta) => Ok(Some(meta.size)),
+            Ok(meta) => Ok(Some(Looked::of(&meta))),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => {
                 // The answer to a HEAD has no body that could say why. That to a GET has.
@@ -346,12 +368,12 @@ impl Bucket {
         Ok(keys)
     }
 
-    /// All keys below `folder` with the sizes of what is at them, in no order.
-    pub(crate) async fn sizes(&self, folder: &Key) -> Result<Vec<(Key, u64)>, StoreError> {
+    /// All keys below `folder` with what there is to know of what is at them, in no order.
+    pub(crate) async fn looks(&self, folder: &Key) -> Result<Vec<(Key, Looked)>, StoreError> {
         let at = self.at(folder);
         let list = self.store.list(Some(&at));
-        let sizes = list.map_ok(|meta| (self.below(&meta.location), meta.size));
-        sizes.try_collect().await.map_err(StoreError::backend("list", folder))
+        let looks = list.map_ok(|meta| (self.below(&meta.location), Looked::of(&meta)));
+        looks.try_collect().await.map_err(StoreError::backend("list", folder))
     }
 
     /// The names of the folders and of the objects right below `folder`, or below the root.
@@ -407,7 +429,7 @@ impl Bucket {
     }
 
     /// Removes what is at `key`; absence is no error.
-    pub(super) async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+    pub(crate) async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         match self.store.delete(&self.at(key)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(StoreError::backend("delete", key)(error)),

@@ -104,6 +104,34 @@ pub enum StoreError {
         /// Why.
         source: DecodeError,
     },
+    /// The record of garbage collection is not what it should be. Nothing is moved or deleted.
+    #[error("{key} is damaged: it is part of the record of garbage collection")]
+    BadGcLog {
+        /// Its key.
+        key: String,
+        /// What is wrong.
+        source: DecodeError,
+    },
+    /// What was just written is not there.
+    #[error("{key} was written and is not there")]
+    Lost {
+        /// Its key.
+        key: String,
+    },
+    /// Something that a version relies on was collected while the version was being made.
+    #[error("{kind} {id} was removed by garbage collection meanwhile")]
+    Collected {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: Hash,
+    },
+    /// What was being written took so long that what it relies on may be collected.
+    #[error("this took more than {hours} hours, and what it relies on may be gone")]
+    TookTooLong {
+        /// How long it may take.
+        hours: u64,
+    },
     /// The store failed the proof that racing writers need, and nobody took that upon themselves.
     #[error("the store is closed for writing: its bucket failed the proof of put-if-absent")]
     Closed,
@@ -152,6 +180,10 @@ impl StoreError {
         match self {
             Self::Backend { source, .. } => Cause::of(source).kind,
             Self::Credentials { .. } => ErrorKind::PermissionDenied,
+            Self::BadGcLog { source: DecodeError::UnknownVersion { .. }, .. } => ErrorKind::Invalid,
+            Self::BadGcLog { .. } => ErrorKind::Corrupt,
+            Self::Lost { .. } => ErrorKind::Corrupt,
+            Self::Collected { .. } | Self::TookTooLong { .. } => ErrorKind::Unavailable,
             Self::GivenUp => ErrorKind::Unavailable,
             Self::Io { source, .. } => source.into(),
             Self::Missing { .. } | Self::Damaged { .. } | Self::Undecodable { .. } => {

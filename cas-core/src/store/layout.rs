@@ -8,6 +8,9 @@
 //! refs/<book>/<ref, escaped>/<slot>        one ref log entry
 //! tokens/<64 hex>                          a token, by the hash of its secret
 //! tokens/<64 hex>.revoked                  that it is revoked
+//! gc/log/<slot>                            a step of garbage collection
+//! gc/lists/<32 hex>/<2 hex>                a part of a list of condemned objects
+//! gc/clock/<32 hex>                        what tells the store's time, removed at once
 //! doctor/<32 hex>/<name>                   what proves a bucket, removed when it is proven
 //! ```
 //!
@@ -17,7 +20,7 @@ use object_store::path::Path as Key;
 
 use crate::access::TokenId;
 use crate::limits;
-use crate::name::{BookId, Hash, RefName};
+use crate::name::{BookId, Hash, RefName, RequestId};
 use crate::object::Kind;
 
 /// The key of the format marker.
@@ -32,8 +35,17 @@ pub const REFS: &str = "refs";
 /// The folder of all tokens.
 pub const TOKENS: &str = "tokens";
 
-/// The folder that is kept for garbage collection.
+/// The folder of garbage collection.
 const GC: &str = "gc";
+
+/// The folder of the log of garbage collection.
+pub(crate) const GC_LOG: &str = "gc/log";
+
+/// The folder of the lists of condemned objects.
+pub(crate) const GC_LISTS: &str = "gc/lists";
+
+/// The folder of what is written to learn the store's time.
+pub(crate) const GC_CLOCK: &str = "gc/clock";
 
 /// Every folder right below the root that the format speaks of.
 pub(crate) const FOLDERS: [&str; 7] =
@@ -95,6 +107,21 @@ pub fn slot_seq(at: &Key) -> Option<u64> {
     }
     let seq = u64::MAX - u64::from_str_radix(slot, 16).ok()?;
     (1..=limits::SEQ_MAX).contains(&seq).then_some(seq)
+}
+
+/// The key of an entry of the log of garbage collection.
+pub(crate) fn gc_slot(seq: u64) -> Key {
+    key(format!("{GC_LOG}/{:016x}", u64::MAX - seq))
+}
+
+/// The key of the part of a list whose ids begin with this byte.
+pub(crate) fn gc_part(run: &RequestId, shard: u8) -> Key {
+    key(format!("{GC_LISTS}/{run}/{shard:02x}"))
+}
+
+/// The key of what a run writes to learn the store's time.
+pub(crate) fn gc_clock(run: &RequestId) -> Key {
+    key(format!("{GC_CLOCK}/{run}"))
 }
 
 /// The key of a token.

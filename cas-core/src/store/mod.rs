@@ -17,6 +17,7 @@ mod cause;
 mod connect;
 mod doctor;
 mod error;
+pub(crate) mod gc;
 pub mod layout;
 mod local;
 mod location;
@@ -35,7 +36,7 @@ pub mod wire;
 
 pub use backend::{ObjectWriter, Objects, Refs};
 pub use bucket::Bucket;
-pub(crate) use bucket::Put;
+pub(crate) use bucket::{Looked, Put};
 pub use cache::{Cache, CacheStats, MemoryCache};
 pub use cause::Cause;
 pub use connect::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::cache::{CachedObjects, RememberedObjects};
+use super::gc::GuardedRefs;
 use super::objects::whole_limit;
 use super::overlay::OverlayObjects;
 use super::{
@@ -32,8 +33,10 @@ impl Store {
 
     /// The store in a bucket.
     pub fn in_bucket(bucket: &Bucket, env: &Env) -> Self {
-        let objects = BucketObjects::new(bucket.clone(), env.clone());
-        Self::new(Arc::new(objects), Arc::new(RefLog::new(bucket.clone(), env.clone())))
+        let objects = Arc::new(BucketObjects::new(bucket.clone(), env.clone()));
+        let refs = Arc::new(RefLog::new(bucket.clone(), env.clone()));
+        let plain = Self::new(objects.clone(), refs);
+        Self::new(objects, Arc::new(GuardedRefs::new(bucket.clone(), plain, env.clone())))
     }
 
     /// The same store, with objects read from a cache where it has them.

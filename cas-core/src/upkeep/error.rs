@@ -12,6 +12,15 @@ pub enum UpkeepError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The grace period is shorter than writers may take.
+    #[error("a store that others may write to needs a grace period of at least {hours} hours")]
+    ShortGrace {
+        /// The shortest.
+        hours: u64,
+    },
+    /// Two collections at once.
+    #[error("another collection is under way")]
+    OtherCollection,
     /// A ref could not be read.
     #[error(transparent)]
     Ref(#[from] RefError),
@@ -25,6 +34,8 @@ impl UpkeepError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(source) => source.kind(),
+            Self::ShortGrace { .. } => ErrorKind::Invalid,
+            Self::OtherCollection => ErrorKind::Conflict,
             Self::Ref(source) => source.kind(),
             Self::Access(source) => source.kind(),
         }

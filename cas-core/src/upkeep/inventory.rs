@@ -2,9 +2,10 @@
 
 use super::Upkeep;
 use super::records::SHARDS;
+use crate::env::Timestamp;
 use crate::name::{BookId, Hash, RefName};
 use crate::object::Kind;
-use crate::store::{StoreError, layout};
+use crate::store::{Looked, StoreError, layout};
 
 /// An object that is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +14,13 @@ pub(crate) struct Stored {
     pub(crate) id: Hash,
     /// Its size in bytes.
     pub(crate) size: u64,
+    /// When it was written, by the store's clock.
+    pub(crate) modified: Timestamp,
 }
+
+/// Which shards of which kind have a folder: the others need no look.
+#[derive(Debug, Clone)]
+pub(crate) struct Shards(Vec<(Kind, usize)>);
 
 /// The refs of a store, by their folders.
 #[derive(Debug, Default)]
@@ -24,18 +31,35 @@ pub(crate) struct RefFolders {
 }
 
 impl Upkeep {
+    /// The shards that have a folder now. One request for each kind.
+    pub(crate) async fn shards(&self) -> Result<Shards, StoreError> {
+        let mut found = Vec::new();
+        for kind in Kind::ALL {
+            let (folders, _) = self.bucket.level(Some(&layout::folder(kind).into())).await?;
+            let shards = folders.iter().filter(|folder| folder.len() == 2);
+            let shards = shards.filter_map(|folder| usize::from_str_radix(folder, 16).ok());
+            found.extend(shards.map(|shard| (kind, shard)));
+        }
+        found.sort_unstable();
+        Ok(Shards(found))
+    }
+
     /// The objects of a kind whose ids begin with this byte, in the order of ids, and the keys
     /// among them that are of no object.
     pub(crate) async fn stored(
         &self,
+        shards: &Shards,
         kind: Kind,
         shard: usize,
     ) -> Result<(Vec<Stored>, Vec<String>), StoreError> {
+        if shards.0.binary_search(&(kind, shard)).is_err() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let folder = layout::shard(kind, &format!("{shard:02x}"));
         let (mut stored, mut unknown) = (Vec::new(), Vec::new());
-        for (key, size) in self.bucket.sizes(&folder).await? {
+        for (key, Looked { size, modified }) in self.bucket.looks(&folder).await? {
             match layout::object_id(kind, &key).filter(|id| layout::object(kind, id) == key) {
-                Some(id) => stored.push(Stored { id, size }),
+                Some(id) => stored.push(Stored { id, size, modified }),
                 None => unknown.push(key.to_string()),
             }
         }

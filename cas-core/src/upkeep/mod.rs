@@ -6,12 +6,14 @@
 
 mod error;
 mod fsck;
+mod gc;
 mod inventory;
 mod reach;
 mod records;
 
 pub use error::UpkeepError;
 pub use fsck::{Fault, FsckReport, FsckRequest, ObjectCount, Problem};
+pub use gc::{GcReport, GcRequest, GcStatus, Grace, OpenList, Retention, Tally};
 
 use std::sync::Arc;
 

@@ -31,8 +31,9 @@ pub(crate) enum Opened {
     Tree(Tree),
 }
 
-/// An object that was to be opened, and what came of it.
-pub(crate) type Met = (Hash, Result<Opened, StoreError>);
+/// Who is shown each object that was to be opened, and what came of it.
+pub(crate) type Meet<'a> =
+    dyn FnMut(&Hash, Result<&Opened, StoreError>) -> Result<(), StoreError> + Send + 'a;
 
 impl Reach {
     /// Nothing yet. Takes about so many bytes of memory, and beyond that a temporary folder.
@@ -96,7 +97,7 @@ impl Upkeep {
     pub(crate) async fn walk(
         &self,
         reach: &mut Reach,
-        meet: &mut (dyn FnMut(&Met) -> Result<(), StoreError> + Send),
+        meet: &mut Meet<'_>,
     ) -> Result<(), StoreError> {
         for kind in [Kind::Commit, Kind::Tree] {
             let mut found = true;
@@ -107,10 +108,13 @@ impl Upkeep {
                     for ids in fresh.chunks(TOGETHER) {
                         let ids: Vec<_> = ids.iter().map(|id| Hash::from_bytes(*id)).collect();
                         let many = ids.len() as u64;
-                        for met in self.open_all(kind, ids).await? {
-                            meet(&met)?;
-                            if let (_, Ok(opened)) = &met {
-                                reach.take(opened)?;
+                        for (id, opened) in self.open_all(kind, ids).await? {
+                            match opened {
+                                Ok(opened) => {
+                                    meet(&id, Ok(&opened))?;
+                                    reach.take(&opened)?;
+                                }
+                                Err(error) => meet(&id, Err(error))?,
                             }
                         }
                         self.progress.advance(many);
@@ -126,7 +130,7 @@ impl Upkeep {
         &self,
         kind: Kind,
         ids: Vec<Hash>,
-    ) -> Result<Vec<Met>, StoreError> {
+    ) -> Result<Vec<(Hash, Result<Opened, StoreError>)>, StoreError> {
         let store = self.store.clone();
         for_each(ids, self.jobs, move |id| {
             let store = store.clone();

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use cas_core::env::Timestamp;
 use cas_core::name::{BookId, CommitId, Hash, HashPrefix, Operation, RefName, RequestId};
 use cas_core::object::{Kind, Metadata};
 use cas_core::refs::{
@@ -143,7 +144,7 @@ async fn update(
     caller: Caller,
     Json(body): Json<UpdateBody>,
 ) -> Result<Response, Problem> {
-    let update = wish(&caller, body)?;
+    let update = wish(&caller, body, app.env().clock.now())?;
     match update.target {
         Some(_) => caller.may_ref(Verb::Write, &update.book, &update.name)?,
         None => caller.may_delete(&update.book, &update.name)?,
@@ -171,7 +172,7 @@ async fn update(
     })
 }
 
-fn wish(caller: &Caller, body: UpdateBody) -> Result<RefUpdate, Problem> {
+fn wish(caller: &Caller, body: UpdateBody, began: Timestamp) -> Result<RefUpdate, Problem> {
     let mut metadata = Metadata::new();
     for (key, value) in &body.metadata {
         if is_reserved(key) {
@@ -197,6 +198,7 @@ fn wish(caller: &Caller, body: UpdateBody) -> Result<RefUpdate, Problem> {
         message: body.message,
         request_id: if body.fresh { body.request_id.into_fresh() } else { body.request_id },
         metadata,
+        began,
     })
 }
 

@@ -58,6 +58,7 @@ fn publish(user: &User, tree: Hash) {
         message: String::new(),
         request_id: RequestId::from_bytes([7; 16]),
         metadata: Metadata::new(),
+        began: Timestamp::from_micros(u64::MAX),
     };
     let bucket = Bucket::local(LocalStore::open(&user.store()).unwrap());
     let store = Store::in_bucket(&bucket, &Env::system());

@@ -622,6 +622,7 @@ fn move_to(expect: Expectation, target: Option<CommitId>, request_id: &str) -> R
         message: "move".to_owned(),
         request_id: RequestId::parse(request_id).unwrap(),
         metadata: Metadata::new(),
+        began: Timestamp::from_micros(u64::MAX),
     }
 }
 

@@ -48,6 +48,7 @@ pub(crate) async fn publish(repo: &Repository, book: &str, branch: &str, tree: T
         message: String::new(),
         request_id: cas_core::env::Env::system().request_id(),
         metadata: Metadata::new(),
+        began: cas_core::env::Timestamp::from_micros(u64::MAX),
     };
     repo.store().refs().update(&update).await.unwrap();
     id.to_string()

@@ -487,6 +487,7 @@ fn update(target: Option<CommitId>, n: u32) -> RefUpdate {
         message: String::new(),
         request_id: RequestId::parse(&n.to_string()).unwrap(),
         metadata: Metadata::new(),
+        began: Timestamp::from_micros(u64::MAX),
     }
 }
 

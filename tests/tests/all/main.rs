@@ -19,6 +19,7 @@ mod cli_search;
 mod cli_serve;
 mod cli_token;
 mod codec_properties;
+mod collect;
 mod conformance;
 mod crash;
 mod fleet;

@@ -195,6 +195,7 @@ pub(crate) fn updates(first: CommitId, second: CommitId) -> Vec<RefUpdate> {
         message: String::new(),
         request_id: RequestId::parse(&format!("update-{n}")).unwrap(),
         metadata: Metadata::new(),
+        began: Timestamp::from_micros(u64::MAX),
     };
     moves.into_iter().enumerate().map(update).collect()
 }

@@ -24,6 +24,7 @@ use super::ignored::Rules;
 use super::index::{Index, IndexEntry, Known};
 use super::progress::Progress;
 use super::scan::{Scan, scan};
+use crate::env::Timestamp;
 use crate::name::{CommitId, Operation, TreeId};
 use crate::object::{Totals, collisions};
 use crate::refs::Upstream;
@@ -123,6 +124,7 @@ impl Repository {
         progress: Arc<dyn Progress>,
     ) -> Result<ImportReport, FolderError> {
         Self::check_branch(&request.book, &request.branch)?;
+        let began = self.env.clock.now();
         let (present, forks) = self.present(request, options.verify_existing).await?;
         let scan = list(path, options)?;
         let mut settled = recall(&scan, options);
@@ -182,7 +184,7 @@ impl Repository {
             report.forked = forks.is_some();
             (report.commit, report.warnings) = match work.session() {
                 Some(session) => {
-                    self.write(session, &trees, request, present.commit, forks).await?
+                    self.write(session, &trees, request, (present.commit, forks), began).await?
                 }
                 None => (None, self.foresee(path, &trees, present.tree).await?),
             };
@@ -228,13 +230,13 @@ impl Repository {
         session: &Session,
         trees: &Trees,
         request: &VersionRequest,
-        parent: Option<CommitId>,
-        forks: Option<Upstream>,
+        (parent, forks): (Option<CommitId>, Option<Upstream>),
+        began: Timestamp,
     ) -> Result<(Option<CommitId>, Vec<Violation>), FolderError> {
         let root = trees.all.get(&trees.root);
         let root = root.ok_or_else(|| RepoError::Internal("a folder has no root".to_owned()))?;
         let operation = Operation::import();
-        let new = NewVersion { request, operation, parent, forks, tree: trees.root, root };
+        let new = NewVersion { request, operation, began, parent, forks, tree: trees.root, root };
         match self.make_version(session, new).await? {
             Made::Done(commit, warnings) => Ok((Some(commit), warnings)),
             Made::Earlier(entry) => match entry.entry.target {

@@ -1,6 +1,7 @@
 //! Checking the logs of all refs.
 
-use super::super::reach::Reach;
+use super::super::reach::{Reach, keeping};
+use super::super::records::Records;
 use super::{Fault, FsckReport, Upkeep, UpkeepError};
 use crate::folder::Step;
 use crate::name::{BookId, CommitId, RefName};
@@ -16,16 +17,20 @@ struct Checked {
     key: (BookId, RefName),
     report: LogReport,
     unknown: Vec<String>,
-    /// The commits that it names.
-    commits: Vec<CommitId>,
+    /// The commits that its newest entry names.
+    newest: Vec<CommitId>,
+    /// Those that the others name.
+    older: Vec<CommitId>,
 }
 
 impl Upkeep {
-    /// Checks every ref's log, and adds all commits that they name to where the walk begins.
+    /// Checks every ref's log. The commits that the newest entries name are added to where the walk
+    /// begins, those of the others to `older`.
     pub(super) async fn check_logs(
         &self,
         report: &mut FsckReport,
         reach: &mut Reach,
+        older: &mut Records<32>,
     ) -> Result<(), UpkeepError> {
         let folders = self.ref_folders().await?;
         report.note_unknown(folders.unknown);
@@ -41,8 +46,11 @@ impl Upkeep {
                 let (book, name) = checked.key;
                 report.entries += checked.report.entries;
                 report.note_unknown(checked.unknown);
-                for commit in checked.commits {
+                for commit in checked.newest {
                     reach.begin_at(commit)?;
+                }
+                for commit in checked.older {
+                    older.add(*commit.hash().as_bytes()).map_err(keeping())?;
                 }
                 report.faults.extend(checked.report.faults.into_iter().map(|fault| Fault::Log {
                     book: book.clone(),
@@ -59,18 +67,19 @@ impl Upkeep {
 
     async fn check_log(&self, book: BookId, name: RefName) -> Result<Checked, UpkeepError> {
         let (mut newest, mut unknown) = (0, Vec::new());
-        for (key, _) in self.bucket.sizes(&layout::log(&book, &name)).await? {
+        for (key, _) in self.bucket.looks(&layout::log(&book, &name)).await? {
             match layout::slot_seq(&key).filter(|seq| layout::slot(&book, &name, *seq) == key) {
                 Some(seq) => newest = newest.max(seq),
                 None => unknown.push(key.to_string()),
             }
         }
-        let mut commits = Vec::new();
+        let (mut last, mut older) = (Vec::new(), Vec::new());
         let report = check_chain(&self.store, &book, &name, newest, &mut |found| {
-            commits.extend(found.entry.target);
-            commits.extend(found.entry.upstream().map(|upstream| upstream.base));
+            older.append(&mut last);
+            last.extend(found.entry.target);
+            last.extend(found.entry.upstream().map(|upstream| upstream.base));
         })
         .await?;
-        Ok(Checked { key: (book, name), report, unknown, commits })
+        Ok(Checked { key: (book, name), report, unknown, newest: last, older })
     }
 }

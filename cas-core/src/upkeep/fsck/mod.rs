@@ -20,6 +20,7 @@ use crate::object::{Kind, Totals};
 use crate::store::Store;
 
 use super::reach::Reach;
+use super::records::Records;
 use claims::Claims;
 
 /// How many unknown keys are told by name.
@@ -44,6 +45,8 @@ pub struct FsckReport {
     pub entries: u64,
     /// What is stored, by kind.
     pub objects: BTreeMap<Kind, ObjectCount>,
+    /// How many versions that only older entries of logs name are no longer kept.
+    pub collected: u64,
     /// How many blobs were read and hashed.
     pub blobs_read: u64,
     /// How many keys are none of the format's.
@@ -176,9 +179,10 @@ impl Upkeep {
         let mut report = FsckReport::default();
         report.note_unknown(self.strangers().await?);
         let mut reach = Reach::new(LISTS_BYTES);
-        self.check_logs(&mut report, &mut reach).await?;
+        let mut older = Records::new(LISTS_BYTES / 8);
+        self.check_logs(&mut report, &mut reach, &mut older).await?;
         let mut claims = Claims::new(LISTS_BYTES);
-        self.check_named(&mut report, &mut reach, &mut claims).await?;
+        self.check_named(&mut report, &mut reach, &mut older, &mut claims).await?;
         self.check_unnamed(&mut report, &reach).await?;
         self.check_blobs(&mut report, request.sample_ppm, &claims).await?;
         self.check_tokens(&mut report).await?;

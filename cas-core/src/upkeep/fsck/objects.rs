@@ -1,15 +1,16 @@
 //! Checking objects.
 
 use super::super::inventory::Stored;
-use super::super::reach::{Met, Reach, keeping};
-use super::super::records::SHARDS;
+use super::super::reach::{Reach, keeping};
+use super::super::records::{Records, SHARDS};
 use super::claims::{Claims, statements};
 use super::{Fault, FsckReport, Problem, Upkeep, UpkeepError};
 use crate::error::chain;
 use crate::folder::Step;
-use crate::name::Hash;
+use crate::name::{CommitId, Hash};
 use crate::object::{Kind, Totals};
 use crate::repo::for_each;
+use crate::store::gc::GcLog;
 use crate::store::{Health, StoreError};
 
 /// How many objects are looked at before what was found is taken in.
@@ -24,20 +25,43 @@ impl Upkeep {
         &self,
         report: &mut FsckReport,
         reach: &mut Reach,
+        older: &mut Records<32>,
         claims: &mut Claims,
     ) -> Result<(), UpkeepError> {
         self.progress.begin(Step::Follow, 0);
         let mut faults = Vec::new();
         // What a bucket lost or spoiled on the way may be there all the same; the walk goes on
         // below it, so that nothing is told which is not so.
-        self.walk(reach, &mut |(id, opened): &Met| {
+        self.walk(reach, &mut |id, opened| {
             match opened {
                 Ok(opened) => claims.take(id, opened).map_err(keeping())?,
-                Err(error) => faults.push(of_error(error, true)),
+                Err(error) => faults.push(of_error(&error, true)),
             }
             Ok(())
         })
         .await?;
+        // Where garbage was collected, the versions of older entries may be gone: whole, because
+        // their commits go first.
+        let may_be_gone = GcLog::new(self.bucket.clone(), self.env.clone()).has_deleted().await?;
+        older.settle_all().map_err(keeping())?;
+        for shard in 0..SHARDS {
+            for id in older.shard(shard).map_err(keeping())? {
+                reach.begin_at(CommitId(Hash::from_bytes(id)))?;
+            }
+        }
+        let mut collected = 0;
+        self.walk(reach, &mut |id, opened| {
+            match opened {
+                Ok(opened) => claims.take(id, opened).map_err(keeping())?,
+                Err(StoreError::Missing { kind: Kind::Commit, .. }) if may_be_gone => {
+                    collected += 1
+                }
+                Err(error) => faults.push(of_error(&error, true)),
+            }
+            Ok(())
+        })
+        .await?;
+        report.collected = collected;
         claims.settle().map_err(keeping())?;
         report.faults.extend(faults.into_iter().flatten());
         for shard in 0..SHARDS {
@@ -61,9 +85,10 @@ impl Upkeep {
         report: &mut FsckReport,
         reach: &Reach,
     ) -> Result<(), UpkeepError> {
+        let shards = self.shards().await?;
         for (kind, named) in [(Kind::Commit, &reach.commits), (Kind::Tree, &reach.trees)] {
             for shard in 0..SHARDS {
-                let (stored, unknown) = self.stored(kind, shard).await?;
+                let (stored, unknown) = self.stored(&shards, kind, shard).await?;
                 report.note_unknown(unknown);
                 let named = named.shard(shard).map_err(keeping())?;
                 let unnamed: Vec<_> = stored
@@ -94,9 +119,10 @@ impl Upkeep {
         claims: &Claims,
     ) -> Result<(), UpkeepError> {
         self.progress.begin(Step::Verify, 0);
+        let shards = self.shards().await?;
         let chosen = Sample::new(sample_ppm, &self.env.entropy.bytes());
         for shard in 0..SHARDS {
-            let (stored, unknown) = self.stored(Kind::Blob, shard).await?;
+            let (stored, unknown) = self.stored(&shards, Kind::Blob, shard).await?;
             report.note_unknown(unknown);
             let said = statements(&claims.blobs, shard).map_err(keeping())?;
             let is_named = |id: &Hash| said.binary_search_by_key(id, |(id, _)| *id).is_ok();

@@ -79,6 +79,7 @@ fn names_what_is_wrong_and_where_it_is_and_takes_it_from_a_copy() {
         "refs",
         "entries",
         "objects",
+        "collected",
         "blobs_read",
         "unknown_keys",
         "faults",

@@ -1,0 +1,384 @@
+//! Refs that never come to name what garbage collection is about to delete.
+//!
+//! Before a ref moves, everything that its new target reaches and its old one does not is held
+//! against the lists of condemned objects that are open. What is on one counts as absent: it is put
+//! again, and is looked at when no deletion that may have been under way can take effect any more.
+//! Only a move that meets such an object waits; while no list is open nobody pays anything but one
+//! look at the log of garbage collection every ten minutes.
+//!
+//! Why that is enough: a list that is published after that look is deleted a whole grace period
+//! later, by a run that marks again and sees this ref. A list that was retired before the look was
+//! deleted a whole grace period earlier, before this writer began, since no session lasts half as
+//! long. All other lists are open.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{GcLog, Open};
+use crate::env::{Env, Timestamp};
+use crate::limits;
+use crate::name::{BlobId, BookId, CommitId, Hash, RefName, TreeId};
+use crate::object::{Kind, Tree};
+use crate::refs::{Expectation, LogEntry, RefError, RefLog, RefUpdate, UpdateOutcome, Upstream};
+use crate::repo::for_each;
+use crate::store::{Bucket, ByteStream, Refs, Store, StoreError, layout};
+
+/// How long what was read of the log of garbage collection is good for.
+const GOOD_FOR: Duration = Duration::from_secs(600);
+
+/// How many objects are put again at once.
+const JOBS: usize = 16;
+
+/// How many trees and commits are remembered to reach nothing that is condemned.
+const REMEMBERED: usize = 1 << 20;
+
+/// The refs of a bucket, guarded.
+#[derive(Debug)]
+pub(crate) struct GuardedRefs {
+    inner: RefLog,
+    bucket: Bucket,
+    /// The objects, read through no cache.
+    store: Store,
+    log: GcLog,
+    env: Env,
+    seen: Mutex<Option<Seen>>,
+}
+
+/// What was seen of the log of garbage collection.
+#[derive(Debug, Clone)]
+struct Seen {
+    at: Timestamp,
+    /// The newest entry: while it is the same the lists are.
+    head: Option<Hash>,
+    open: Arc<Open>,
+    /// What reaches nothing that is condemned, or nothing any more.
+    clean: Arc<Mutex<BTreeSet<Hash>>>,
+}
+
+/// What a walk has met.
+#[derive(Debug, Default)]
+struct Walk {
+    waiting: Vec<Waiting>,
+    seen: BTreeSet<(Kind, Hash)>,
+    condemned: Vec<(Kind, Hash, Timestamp)>,
+}
+
+/// What is to be looked into.
+#[derive(Debug)]
+struct Waiting {
+    kind: Kind,
+    id: Hash,
+    /// The tree at the same place that is known to be safe.
+    beside: Option<TreeId>,
+    /// Whether what names it is condemned, so that it may be gone although it is on no list.
+    doubtful: bool,
+}
+
+impl GuardedRefs {
+    pub(crate) fn new(bucket: Bucket, store: Store, env: Env) -> Self {
+        Self {
+            inner: RefLog::new(bucket.clone(), env.clone()),
+            log: GcLog::new(bucket.clone(), env.clone()),
+            bucket,
+            store,
+            env,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Makes sure that what an update names is there to stay.
+    async fn prepare(&self, update: &RefUpdate) -> Result<(), RefError> {
+        self.check_duration(update)?;
+        let Some(target) = update.target else {
+            return Ok(());
+        };
+        let seen = self.look().await?;
+        if seen.open.is_empty() {
+            return Ok(());
+        }
+        // What the ref points at until it moves is safe until then, and needs no look.
+        let before = match update.expect {
+            Expectation::Is(commit) => Some(commit),
+            Expectation::Absent | Expectation::Any => None,
+        };
+        let base = Upstream::base_of(&update.metadata);
+        self.rescue(&seen, target, before, base).await?;
+        Ok(self.check_duration(update)?)
+    }
+
+    fn check_duration(&self, update: &RefUpdate) -> Result<(), StoreError> {
+        let most = limits::GRACE / 2;
+        let took = self.env.clock.now().as_micros().saturating_sub(update.began.as_micros());
+        if u128::from(took) < most.as_micros() {
+            return Ok(());
+        }
+        Err(StoreError::TookTooLong { hours: most.as_secs() / 3600 })
+    }
+
+    /// What is open, as it was at most ten minutes ago.
+    async fn look(&self) -> Result<Seen, StoreError> {
+        let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = self.env.clock.now();
+        let is_good = |seen: &Seen| {
+            // A clock that was set back says nothing about how long it was.
+            now.as_micros()
+                .checked_sub(seen.at.as_micros())
+                .is_some_and(|passed| u128::from(passed) < GOOD_FOR.as_micros())
+        };
+        if let Some(seen) = known.as_ref().filter(|seen| is_good(seen)) {
+            return Ok(seen.clone());
+        }
+        let head = self.log.head().await?;
+        let hash = head.as_ref().map(|(hash, _)| *hash);
+        let seen = match known.filter(|seen| seen.head == hash) {
+            Some(seen) => Seen { at: now, ..seen },
+            None => {
+                let entry = head.as_ref().map(|(_, entry)| entry);
+                let open = Open::read(&self.bucket, &self.log, entry).await?;
+                Seen { at: now, head: hash, open: Arc::new(open), clean: Arc::default() }
+            }
+        };
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen.clone());
+        Ok(seen)
+    }
+
+    /// Puts again whatever is condemned of what `target` and `also` reach and `before` does not.
+    async fn rescue(
+        &self,
+        seen: &Seen,
+        target: CommitId,
+        before: Option<CommitId>,
+        also: Option<CommitId>,
+    ) -> Result<(), StoreError> {
+        let mut walk = Walk::default();
+        for commit in [Some(target), also].into_iter().flatten() {
+            walk.push(Kind::Commit, *commit.hash(), None, false);
+        }
+        let beside = match before {
+            None => None,
+            Some(before) => Some(self.store.get_commit(&before).await?.tree),
+        };
+        while let Some(next) = walk.waiting.pop() {
+            let Waiting { kind, id, .. } = next;
+            if Some(CommitId(id)) == before && kind == Kind::Commit {
+                continue;
+            }
+            let is_clean = seen.clean.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
+            if is_clean || !walk.seen.insert((kind, id)) {
+                continue;
+            }
+            let condemned = seen.open.condemned(kind, &id).await?;
+            walk.condemned.extend(condemned.map(|since| (kind, id, since)));
+            let doubtful = next.doubtful || condemned.is_some();
+            match kind {
+                Kind::Blob if next.doubtful && condemned.is_none() => {
+                    self.must_be_there(kind, id).await?;
+                }
+                Kind::Blob => {}
+                Kind::Commit => {
+                    let commit = self.store.get_commit(&CommitId(id)).await.map_err(gone)?;
+                    for parent in &commit.parents {
+                        walk.push(Kind::Commit, *parent.hash(), None, doubtful);
+                    }
+                    let beside = beside.filter(|_| id == *target.hash());
+                    walk.push(Kind::Tree, *commit.tree.hash(), beside, doubtful);
+                }
+                Kind::Tree => self.look_into(&mut walk, next, doubtful).await?,
+            }
+        }
+        let Walk { seen: met, condemned, .. } = walk;
+        self.put_again(condemned).await?;
+        if before.is_none() {
+            let mut clean = seen.clean.lock().unwrap_or_else(PoisonError::into_inner);
+            if clean.len() > REMEMBERED {
+                clean.clear();
+            }
+            clean.extend(met.into_iter().filter(|(kind, _)| *kind != Kind::Blob).map(|(_, id)| id));
+        }
+        Ok(())
+    }
+
+    async fn look_into(
+        &self,
+        walk: &mut Walk,
+        next: Waiting,
+        doubtful: bool,
+    ) -> Result<(), StoreError> {
+        if next.beside.is_some_and(|beside| *beside.hash() == next.id) {
+            return Ok(());
+        }
+        let tree = self.store.get_tree(&TreeId(next.id)).await.map_err(gone)?;
+        let beside = match next.beside {
+            None => Tree::default(),
+            Some(beside) => self.store.get_tree(&beside).await?,
+        };
+        for entry in tree.entries() {
+            let other = beside.get(entry.name.as_str());
+            if other.is_some_and(|other| other.id == entry.id && other.kind == entry.kind) {
+                continue;
+            }
+            let kind = if entry.kind.is_tree() { Kind::Tree } else { Kind::Blob };
+            walk.push(kind, entry.id, other.and_then(|other| other.tree_id()), doubtful);
+        }
+        Ok(())
+    }
+
+    async fn must_be_there(&self, kind: Kind, id: Hash) -> Result<(), StoreError> {
+        match self.bucket.look(&layout::object(kind, &id)).await? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Collected { kind, id }),
+        }
+    }
+
+    /// Puts condemned objects again, and makes sure that they stay.
+    async fn put_again(&self, condemned: Vec<(Kind, Hash, Timestamp)>) -> Result<(), StoreError> {
+        if condemned.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = condemned.iter().map(|(kind, id, _)| (*kind, *id)).collect();
+        let session = Arc::new(self.store.session().await?);
+        let shared = (self.bucket.clone(), self.store.clone(), session.clone());
+        for_each(condemned, JOBS, move |(kind, id, since)| {
+            let (bucket, store, session) = shared.clone();
+            async move {
+                match bucket.look(&layout::object(kind, &id)).await? {
+                    None => Err(StoreError::Collected { kind, id }),
+                    // Somebody put it again since it was condemned.
+                    Some(found) if found.modified >= since => Ok(()),
+                    Some(_) => {
+                        let stream = match kind {
+                            Kind::Blob => store.stream_blob(&BlobId(id)).await,
+                            _ => store.get_bytes(kind, &id).await.map(ByteStream::from_bytes),
+                        };
+                        session.replace_object(kind, &id, stream.map_err(gone)?).await
+                    }
+                }
+            }
+        })
+        .await?;
+        session.publish().await?;
+        // Whoever looked before it was put may delete it until then.
+        tokio::time::sleep(limits::DELETE_DEADLINE).await;
+        for (kind, id) in ids {
+            self.must_be_there(kind, id).await?;
+        }
+        Ok(())
+    }
+
+    /// After a ref moved so late that what its target relies on may have been deleted: makes sure
+    /// that it was not, and says so if it was.
+    async fn check_late(
+        &self,
+        update: &RefUpdate,
+        outcome: &UpdateOutcome,
+    ) -> Result<(), RefError> {
+        let UpdateOutcome::Moved(entry) = outcome else {
+            return Ok(());
+        };
+        if self.check_duration(update).is_ok() {
+            return Ok(());
+        }
+        let Some(target) = entry.entry.target else {
+            return Ok(());
+        };
+        let mut walk = Walk::default();
+        walk.push(Kind::Commit, *target.hash(), None, true);
+        while let Some(next) = walk.waiting.pop() {
+            let Waiting { kind, id, .. } = next;
+            if !walk.seen.insert((kind, id)) {
+                continue;
+            }
+            match kind {
+                Kind::Blob => self.must_be_there(kind, id).await?,
+                Kind::Tree => self.look_into(&mut walk, next, true).await?,
+                Kind::Commit => {
+                    let commit = self.store.get_commit(&CommitId(id)).await.map_err(gone)?;
+                    for parent in &commit.parents {
+                        walk.push(Kind::Commit, *parent.hash(), None, true);
+                    }
+                    walk.push(Kind::Tree, *commit.tree.hash(), None, true);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Walk {
+    fn push(&mut self, kind: Kind, id: Hash, beside: Option<TreeId>, doubtful: bool) {
+        self.waiting.push(Waiting { kind, id, beside, doubtful });
+    }
+}
+
+/// What is missing now was there when it was relied on.
+fn gone(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Missing { kind, id } => StoreError::Collected { kind, id },
+        other => other,
+    }
+}
+
+#[async_trait]
+impl Refs for GuardedRefs {
+    async fn head(&self, book: &BookId, name: &RefName) -> Result<Option<LogEntry>, RefError> {
+        self.inner.head(book, name).await
+    }
+
+    async fn entry(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        seq: u64,
+    ) -> Result<Option<LogEntry>, RefError> {
+        self.inner.entry(book, name, seq).await
+    }
+
+    async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
+        self.prepare(update).await?;
+        let outcome = self.inner.update(update).await?;
+        self.check_late(update, &outcome).await?;
+        Ok(outcome)
+    }
+
+    async fn update_all(&self, updates: &[RefUpdate]) -> Vec<Result<UpdateOutcome, RefError>> {
+        let mut refused = Vec::new();
+        let mut ready = Vec::with_capacity(updates.len());
+        for (at, update) in updates.iter().enumerate() {
+            match self.prepare(update).await {
+                Ok(()) => ready.push(update.clone()),
+                Err(error) => refused.push((at, error)),
+            }
+        }
+        let mut answers = self.inner.update_all(&ready).await;
+        for (update, answer) in ready.iter().zip(&mut answers) {
+            if let Ok(outcome) = answer
+                && let Err(error) = self.check_late(update, outcome).await
+            {
+                *answer = Err(error);
+            }
+        }
+        for (at, error) in refused {
+            answers.insert(at, Err(error));
+        }
+        answers
+    }
+
+    fn updates_together(&self) -> usize {
+        self.inner.updates_together()
+    }
+
+    async fn may_be_collected(&self) -> Result<bool, RefError> {
+        Ok(self.log.has_deleted().await?)
+    }
+
+    async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
+        self.inner.names(book).await
+    }
+
+    async fn books(&self) -> Result<Vec<BookId>, RefError> {
+        self.inner.books().await
+    }
+}

@@ -1,0 +1,166 @@
+//! What is to stay.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+
+use super::super::inventory::Stored;
+use super::super::reach::{Reach, keeping};
+use super::super::records::SHARDS;
+use super::super::{LISTS_BYTES, Upkeep, UpkeepError};
+use super::report::GcReport;
+use super::{GcRequest, later};
+use crate::env::Timestamp;
+use crate::folder::Step;
+use crate::name::{BookId, CommitId, Hash, RefName};
+use crate::object::Kind;
+use crate::refs::{LogEntry, RefError};
+use crate::repo::for_each;
+use crate::store::StoreError;
+
+/// How many logs are read before what they say is taken in.
+const TOGETHER: usize = 4_096;
+
+/// How many entries of a log are read at once.
+const READS: usize = 16;
+
+/// Which entries of a ref's log keep the version that they name, besides the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// All.
+    All,
+    /// So many of the newest.
+    Newest(u64),
+    /// Those that were the newest at any time since then.
+    Since(Duration),
+}
+
+/// What is to stay.
+#[derive(Debug)]
+pub(super) struct Marked {
+    pub(super) reach: Reach,
+    /// What was written after this is too young to be judged.
+    pub(super) young: Timestamp,
+}
+
+impl Upkeep {
+    /// Marks everything that refs reach by the entries that are retained, and everything that is
+    /// too young to be judged with all that it names.
+    ///
+    /// Any error ends it, and with it the run: what could not be read may name anything.
+    pub(super) async fn mark(
+        &self,
+        request: &GcRequest,
+        now: Timestamp,
+        report: &mut GcReport,
+    ) -> Result<Marked, UpkeepError> {
+        let grace = u64::try_from(request.grace.duration().as_micros()).unwrap_or(u64::MAX);
+        let young = Timestamp::from_micros(now.as_micros().saturating_sub(grace));
+        let mut reach = Reach::new(LISTS_BYTES);
+        report.note_unknown(self.strangers().await?);
+        let folders = self.ref_folders().await?;
+        report.note_unknown(folders.unknown);
+        report.refs = folders.refs.len() as u64;
+        self.progress.begin(Step::Logs, report.refs);
+        for refs in folders.refs.chunks(TOGETHER) {
+            let (this, retention) = (self.clone(), request.retention);
+            let kept = for_each(refs.to_vec(), self.jobs, move |(book, name)| {
+                let this = this.clone();
+                async move { this.kept(&book, &name, retention).await }
+            });
+            for commit in kept.await?.into_iter().flatten() {
+                reach.begin_at(commit)?;
+            }
+            self.progress.advance(refs.len() as u64);
+        }
+        self.progress.begin(Step::Follow, 0);
+        self.walk(&mut reach, &mut |_, opened| opened.map(|_| ())).await?;
+        self.mark_young(&mut reach, young).await?;
+        Ok(Marked { reach, young })
+    }
+
+    /// The commits that a ref keeps.
+    async fn kept(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        retention: Retention,
+    ) -> Result<Vec<CommitId>, UpkeepError> {
+        let Some(head) = self.store.refs().head(book, name).await? else {
+            // Its folder has no entry: a writer is about to make the first.
+            return Ok(Vec::new());
+        };
+        let mut commits = named_by(&head);
+        if head.entry.is_forgotten() {
+            return Ok(commits);
+        }
+        let (newest, now) = (head.entry.seq, self.env.clock.now());
+        // What an entry names was there until the next one came.
+        let mut until = head.entry.time;
+        let keeps = |seq: u64, until: Timestamp| match retention {
+            Retention::All => true,
+            Retention::Newest(many) => seq.saturating_add(many) > newest,
+            Retention::Since(window) => later(until, window) >= now,
+        };
+        let entries = futures::stream::iter((1..newest).rev())
+            .take_while(|seq| std::future::ready(keeps(*seq, Timestamp::from_micros(u64::MAX))))
+            .map(|seq| async move { (seq, self.store.refs().entry(book, name, seq).await) })
+            .buffered(READS);
+        let mut entries = std::pin::pin!(entries);
+        while let Some((seq, entry)) = entries.next().await {
+            if !keeps(seq, until) {
+                break;
+            }
+            let entry = entry?.ok_or_else(|| RefError::gap(book, name, seq))?;
+            commits.extend(named_by(&entry));
+            if entry.entry.is_forgotten() {
+                break;
+            }
+            until = entry.entry.time;
+        }
+        Ok(commits)
+    }
+
+    /// Marks what is young and nothing reaches, with all that it names: whoever wrote it may be
+    /// about to name it. It may be all that is left of a writer that died, so that what it names
+    /// was never there.
+    async fn mark_young(&self, reach: &mut Reach, young: Timestamp) -> Result<(), UpkeepError> {
+        let shards = self.shards().await?;
+        for kind in [Kind::Commit, Kind::Tree] {
+            for shard in 0..SHARDS {
+                let (stored, _) = self.stored(&shards, kind, shard).await?;
+                for Stored { id, .. } in stored.iter().filter(|at| at.modified > young) {
+                    reach.of(kind).add(*id.as_bytes()).map_err(keeping())?;
+                }
+            }
+        }
+        self.walk(reach, &mut |_, opened| match opened {
+            Ok(_) | Err(StoreError::Missing { .. }) => Ok(()),
+            Err(error) => Err(error),
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// What an entry names.
+fn named_by(entry: &LogEntry) -> Vec<CommitId> {
+    let base = entry.entry.upstream().map(|upstream| upstream.base);
+    entry.entry.target.into_iter().chain(base).collect()
+}
+
+impl Marked {
+    /// The objects of a shard that stay, sorted.
+    pub(super) fn reached(
+        &mut self,
+        kind: Kind,
+        shard: usize,
+    ) -> Result<Vec<[u8; 32]>, StoreError> {
+        self.reach.of(kind).shard(shard).map_err(keeping())
+    }
+}
+
+/// Whether an id is among those that are sorted.
+pub(super) fn is_among(ids: &[[u8; 32]], id: &Hash) -> bool {
+    ids.binary_search(id.as_bytes()).is_ok()
+}

@@ -1,0 +1,182 @@
+//! A writer at every moment of a collection, and a collection at every moment of a writer.
+
+use cas_core::repo::RepoError;
+use cas_tests::faulty::FaultyStore;
+use futures::FutureExt;
+
+use super::*;
+
+/// What a writer does that relies on what nothing reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    /// Points `main` at the version that was left.
+    Reset,
+    /// Makes a branch of it.
+    Branch,
+    /// Puts content that an orphan has already.
+    Put,
+}
+
+const WRITES: [Write; 3] = [Write::Reset, Write::Branch, Write::Put];
+
+async fn write(repo: &Repository, what: Write, left: CommitId) -> Result<(), RepoError> {
+    match what {
+        Write::Reset => {
+            let asked = repo.ref_request(&book(), &RefName::main(), "again");
+            repo.reset_branch(&asked, Expectation::Any, left).await.map(|_| ())
+        }
+        Write::Branch => {
+            let name = RefName::parse("again").unwrap();
+            repo.create_ref(&repo.ref_request(&book(), &name, ""), left).await.map(|_| ())
+        }
+        Write::Put => {
+            let edits = [put("new.md", b"orphan", Precondition::Absent)];
+            let asked = request(&RefName::main(), "new");
+            repo.edit(&asked, Operation::put(), &edits).await.map(|_| ())
+        }
+    }
+}
+
+/// A shelf whose garbage is condemned and due.
+async fn due() -> Shelf {
+    let shelf = Shelf::new().await;
+    shelf.wait();
+    assert_eq!(shelf.gc().await.condemned.objects, 5);
+    shelf.wait();
+    shelf
+}
+
+/// What is wrong after the store's newest entries are looked at.
+async fn faults(shelf: &Shelf) -> Vec<String> {
+    invariants::closed_heads(&shelf.plain()).await
+}
+
+type Writer = fn(&Arc<dyn ObjectStore>, &HandClock, u32) -> Repository;
+
+/// Writes before the n-th call of the run that deletes. Says what is wrong after both, whether the
+/// write was done, and whether there was an n-th call.
+async fn writer_in_a_run(n: u64, what: Write, writer: Writer) -> (Vec<String>, bool, bool) {
+    let shelf = due().await;
+    let (tell, told) = futures::channel::oneshot::channel();
+    let (store, clock, left) = (shelf.store.clone(), shelf.clock.clone(), shelf.left);
+    let faulty = FaultyStore::new(shelf.store.clone()).with_hook(n, move || async move {
+        let written = write(&writer(&store, &clock, 2), what, left).await;
+        let _ = tell.send(written.is_ok());
+    });
+    let counted = faulty.clone();
+    let crossed: Arc<dyn ObjectStore> = Arc::new(faulty);
+    // A writer that waits in the middle of a deletion makes it come too late: then it is given up.
+    let _ = collect(&crossed, &shelf.clock, Retention::Newest(1)).await;
+    let over = counted.calls() < n;
+    let written = told.now_or_never().is_some_and(|told| told == Ok(true));
+    (faults(&shelf).await, written, over)
+}
+
+/// Deletes before the n-th call of a writer, who has or has not looked at the log before.
+async fn run_in_a_writer(n: u64, what: Write, writer: Writer) -> (Vec<String>, bool, bool) {
+    let shelf = due().await;
+    let (store, clock) = (shelf.store.clone(), shelf.clock.clone());
+    let faulty = FaultyStore::new(shelf.store.clone()).with_hook(n, move || async move {
+        collect(&store, &clock, Retention::Newest(1)).await.unwrap();
+    });
+    let counted = faulty.clone();
+    let crossed: Arc<dyn ObjectStore> = Arc::new(faulty);
+    let written = write(&writer(&crossed, &shelf.clock, 2), what, shelf.left).await;
+    let over = counted.calls() < n;
+    (faults(&shelf).await, written.is_ok(), over)
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_a_writer_at_every_call_of_a_run() {
+    for what in WRITES {
+        let mut done = 0;
+        for n in 1.. {
+            let (faults, written, over) = writer_in_a_run(n, what, repository).await;
+            assert_eq!(faults, [""; 0], "{what:?} before call {n}");
+            done += u32::from(written);
+            if over {
+                break;
+            }
+        }
+        assert!(done > 5, "{what:?} was done {done} times");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_a_run_at_every_call_of_a_writer() {
+    for what in WRITES {
+        let mut done = 0;
+        for n in 1.. {
+            let (faults, written, over) = run_in_a_writer(n, what, repository).await;
+            assert_eq!(faults, [""; 0], "{what:?}, deleted before call {n}");
+            done += u32::from(written);
+            if over {
+                break;
+            }
+        }
+        assert!(done > 0, "{what:?} was never done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn catches_a_writer_that_does_not_heed_the_lists() {
+    for what in WRITES {
+        let mut hurt = 0;
+        for n in 1.. {
+            let (in_run, _, run_over) = writer_in_a_run(n, what, heedless).await;
+            let (in_writer, _, writer_over) = run_in_a_writer(n, what, heedless).await;
+            hurt += u32::from(!in_run.is_empty()) + u32::from(!in_writer.is_empty());
+            if run_over && writer_over {
+                break;
+            }
+        }
+        assert!(hurt > 0, "{what:?} was never hurt, so the rule was for nothing");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_a_writer_who_looked_before_the_list_was_published() {
+    // The whole of a collection passes while a writer is at work, and it comes too late.
+    for what in WRITES {
+        for hours in [1, 11, 13, 30] {
+            let shelf = Shelf::new().await;
+            shelf.wait();
+            let writer = repository(&shelf.store, &shelf.clock, 2);
+            // It has looked: its first write takes nothing of the rest.
+            let other = [put("other.md", b"other", Precondition::Absent)];
+            edit(&writer, "other", &other).await;
+            shelf.gc().await;
+            shelf.clock.advance(Duration::from_secs(hours * 3600));
+            let written = write(&writer, what, shelf.left).await;
+            assert!(written.is_ok(), "{what:?}: {written:?}");
+            shelf.wait();
+            shelf.gc().await;
+            assert_eq!(faults(&shelf).await, [""; 0], "{what:?} after {hours} hours");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_a_write_that_took_too_long_is_refused() {
+    use cas_core::refs::{RefError, RefUpdate};
+    use cas_core::store::StoreError;
+    let shelf = due().await;
+    let now = cas_core::env::Clock::now(&shelf.clock);
+    let update = RefUpdate {
+        book: book(),
+        name: RefName::main(),
+        expect: Expectation::Any,
+        target: Some(shelf.left),
+        actor: actor("ada"),
+        operation: Operation::reset(),
+        message: String::new(),
+        request_id: cas_core::name::RequestId::parse("slow").unwrap(),
+        metadata: cas_core::object::Metadata::new(),
+        began: now,
+    };
+    shelf.clock.advance(Duration::from_secs(12 * 3600));
+    let refused = shelf.plain().refs().update(&update).await;
+    let late = RefError::Store(StoreError::TookTooLong { hours: 12 });
+    assert_eq!(refused.unwrap_err().to_string(), late.to_string());
+    shelf.check("refused").await;
+}

@@ -214,6 +214,17 @@ const fn rule(text: String) -> DecodeError {
 mod tests {
     use super::*;
 
+    /// What [`entry`] was stored as by the first version that knew it: it never changes.
+    const GOLDEN: &str = "8b0109582018c52a7ed981fbffa12fbf611b593c451f6a5700af2206c612b5c3dd2888909b020763\
+        61646101782030373037303730373037303730373037303730373037303730373037303730370318\
+        63828504037820303730373037303730373037303730373037303730373037303730373037303718\
+        468283000258202d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e21383\
+        18ff02582099d44d377bc5936d8cb7f5df90713d84c7587739b4724d3d2f9af1ee0e4c8efd850702\
+        78203037303730373037303730373037303730373037303730373037303730373037184682830002\
+        58202d3adedff11b61f14c886e35afa036736dcd87a74d27b5c1510225d0f592e2138318ff025820\
+        99d44d377bc5936d8cb7f5df90713d84c7587739b4724d3d2f9af1ee0e4c8efd582090f642dd9e88\
+        df4316e9d53f7cc1622d98fdc10df5e638e624acea8303c5dcdb";
+
     fn entry() -> GcEntry {
         let run = RequestId::from_bytes([7; 16]);
         let part = |shard| Part { shard, count: 2, hash: Hash::of(&[shard]) };
@@ -242,6 +253,13 @@ mod tests {
     fn reads_back_what_it_stored() {
         let (hash, bytes) = entry().to_stored();
         assert_eq!(GcEntry::from_stored(&bytes).unwrap(), (hash, entry()));
+    }
+
+    #[test]
+    fn golden_entry() {
+        let (_, bytes) = entry().to_stored();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, GOLDEN);
     }
 
     #[test]

@@ -121,3 +121,63 @@ fn refuses_a_percentage_that_is_none_and_a_copy_that_is_none() {
     let said = user.fails(1, ["fsck", "--repair-from", "nowhere"]);
     assert!(said.contains("there is no store at"), "{said}");
 }
+
+#[test]
+fn collects_garbage_and_says_what_it_did() {
+    let user = author();
+    user.write("book/b.md", "another one");
+    user.ok(["import", "book", "guide", "-m", "second"]);
+    user.ok(["reset", "guide@main", "guide@main~1"]);
+    // Everything is young, so nothing is condemned yet, and nothing is told to be under way.
+    let said = user.json(["gc", "--keep-log", "1", "--json"]);
+    let keys = [
+        "dry_run",
+        "refs",
+        "kept",
+        "young",
+        "condemned",
+        "deleted",
+        "rescued",
+        "lists_retired",
+        "waiting",
+        "next_due",
+        "unknown_keys",
+    ];
+    assert_keys(&said, &keys);
+    assert_eq!((&said["condemned"]["objects"], &said["refs"]), (&0.into(), &1.into()));
+    assert_eq!(user.ok(["gc", "--status"]), "nothing is under way\n");
+    assert_eq!(user.ok(["gc", "--cancel"]), "there is nothing to take back\n");
+    assert_keys(&user.json(["gc", "--cancel", "--json"]), &["cancelled"]);
+    assert_keys(&user.json(["gc", "--status", "--json"]), &["lists"]);
+
+    let refused = user.fails(2, ["gc", "--grace", "1h"]);
+    assert!(refused.contains("at least 24 hours") && refused.contains("--alone"), "{refused}");
+    for bad in ["some", "-1", "5 apples"] {
+        user.fails(2, ["gc", &format!("--keep-log={bad}")]);
+    }
+
+    let before = snapshot(&user.store());
+    let would = user.ok(["gc", "--alone", "--keep-log", "1", "--dry-run"]);
+    assert!(would.contains("3 objects") && would.contains("would be deleted"), "{would}");
+    assert_eq!(snapshot(&user.store()), before);
+    let said = user.ok(["gc", "--alone", "--keep-log", "1"]);
+    assert!(said.starts_with("kept 2 blobs (15 B), 1 commit (60 B), 2 trees ("), "{said}");
+    assert!(said.contains("3 objects") && said.contains("deleted\n"), "{said}");
+    let (key, _) = blob("another one");
+    assert!(!user.store().join(key).exists());
+    let said = user.ok(["verify-log", "guide@main"]);
+    assert!(said.contains("all in order"), "{said}");
+    let checked = lines(&user.ok(["fsck", "--json"]));
+    assert_eq!(checked.last().unwrap()["collected"], 1);
+    user.ok(["checkout", "guide", "out"]);
+    assert_eq!(fs::read_to_string(user.path("out/b.md")).unwrap(), "another");
+}
+
+#[test]
+fn collecting_is_done_where_the_store_is() {
+    let user = author();
+    for command in ["fsck", "gc"] {
+        let said = user.fails(2, ["--store", "http://127.0.0.1:9", command]);
+        assert!(said.contains("is kept by a server"), "{said}");
+    }
+}

@@ -1,10 +1,12 @@
-//! Verifying a ref's whole log.
+//! Verifying a ref's whole log, and whatever else it has to prove.
 
 use super::group::group_fault;
 use super::upstream::upstream_fault;
-use super::{LogEntry, RefError};
+use super::{LogEntry, Position, RefEntry, RefError, Signed};
+use crate::env::Timestamp;
 use crate::name::{BookId, CommitId, EntryId, RefName};
 use crate::object::Kind;
+use crate::sign::VerifierKey;
 use crate::store::{Store, StoreError};
 
 /// How many faults are told. A log may claim to have 2^53 entries, all of them missing.
@@ -17,7 +19,9 @@ pub struct LogReport {
     pub entries: u64,
     /// The newest entry's id.
     pub head: Option<EntryId>,
-    /// Every fault, in the order of positions.
+    /// How many entries carry a good signature by a key that is trusted.
+    pub signed: u64,
+    /// Every fault, in the order of positions; but first that the log is shorter than it was.
     pub faults: Vec<LogFault>,
 }
 
@@ -30,6 +34,63 @@ pub struct LogFault {
     pub reason: String,
 }
 
+/// Which entries must be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignedFrom {
+    /// All of them.
+    Start,
+    /// Those of this time and later. Whoever rewrites a log may also choose its times, so this says
+    /// something only where the entries before are vouched for by a checkpoint.
+    Time(Timestamp),
+    /// Those that came after the checkpoint.
+    Checkpoint,
+    /// None; but whatever signature is there by a key that is trusted must be good.
+    #[default]
+    Never,
+}
+
+/// What a log has to prove beside being whole.
+#[derive(Debug, Clone, Default)]
+pub struct LogProof<'a> {
+    /// The keys that are trusted.
+    pub keys: &'a [VerifierKey],
+    /// Which entries must be signed by one of them.
+    pub signed_from: SignedFrom,
+    /// What the log was once.
+    pub checkpoint: Option<&'a Position>,
+}
+
+impl LogProof<'_> {
+    /// What is wrong with an entry; whether it carries a good signature.
+    fn check(&self, found: &LogEntry) -> (bool, Option<String>) {
+        let LogEntry { id, entry } = found;
+        let was = self.checkpoint.filter(|was| was.seq == entry.seq && was.id != *id);
+        if let Some(was) = was {
+            return (false, Some(format!("the checkpoint has entry {} here, not {id}", was.id)));
+        }
+        let fault = match entry.signed_by(self.keys) {
+            Signed::By(_) => return (true, None),
+            Signed::Malformed => Some("its signature is malformed".to_owned()),
+            Signed::Forged(signer) => Some(format!("its signature by {signer} is forged")),
+            Signed::Not if self.wants_signed(entry) => Some("it is not signed".to_owned()),
+            Signed::ByStranger(signer) if self.wants_signed(entry) => {
+                Some(format!("it is signed by {signer}, which is none of the keys given"))
+            }
+            Signed::Not | Signed::ByStranger(_) => None,
+        };
+        (false, fault)
+    }
+
+    fn wants_signed(&self, entry: &RefEntry) -> bool {
+        match self.signed_from {
+            SignedFrom::Start => true,
+            SignedFrom::Time(time) => entry.time >= time,
+            SignedFrom::Checkpoint => entry.seq > self.checkpoint.map_or(0, |was| was.seq),
+            SignedFrom::Never => false,
+        }
+    }
+}
+
 /// Checks that a log is whole: positions 1 to n without a gap, each entry intact and naming the
 /// one before it, times never going back, and every target a readable commit whose tree is there.
 ///
@@ -39,14 +100,28 @@ pub async fn verify_log(
     book: &BookId,
     name: &RefName,
 ) -> Result<LogReport, RefError> {
-    let mut report = LogReport { entries: 0, head: None, faults: Vec::new() };
+    prove_log(store, book, name, &LogProof::default()).await
+}
+
+/// Checks that a log is whole, as [`verify_log`] does, and proves what else it has to prove.
+pub async fn prove_log(
+    store: &Store,
+    book: &BookId,
+    name: &RefName,
+    proof: &LogProof<'_>,
+) -> Result<LogReport, RefError> {
+    let mut report = LogReport { entries: 0, head: None, signed: 0, faults: Vec::new() };
     let newest = match store.refs().head(book, name).await {
-        Ok(None) => return Ok(report),
+        Ok(None) => 0,
         Ok(Some(head)) => head.entry.seq,
         Err(RefError::Damaged { seq, .. }) => seq,
         Err(error) => return Err(error),
     };
     report.entries = newest;
+    if let Some(was) = proof.checkpoint.filter(|was| was.seq > newest) {
+        let reason = format!("the checkpoint has entry {} here: the log was cut", was.id);
+        report.faults.push(LogFault { seq: was.seq, reason });
+    }
     let mut before: Option<LogEntry> = None;
     for seq in 1..=newest {
         if report.faults.len() >= FAULTS {
@@ -86,10 +161,15 @@ pub async fn verify_log(
         if let Some(reason) = check_tag(name, &found) {
             fault(reason.to_owned());
         }
+        let (signed, reason) = proof.check(&found);
+        if let Some(reason) = reason {
+            fault(reason);
+        }
         if let Some(reason) = check_target(store, found.entry.target).await? {
             fault(reason);
         }
         report.head = Some(found.id);
+        report.signed += u64::from(signed);
         before = Some(found);
     }
     Ok(report)

@@ -16,6 +16,7 @@ use crate::limits;
 use crate::name::{BlobId, CommitId, Hash, HashPrefix, TreeId};
 use crate::object::{Commit, DecodeError, Kind, Tree};
 use crate::refs::RefLog;
+use crate::sign::SigningKey;
 
 /// A store, wherever it is.
 #[derive(Debug, Clone)]
@@ -34,6 +35,12 @@ impl Store {
     pub fn in_bucket(bucket: &Bucket, env: &Env) -> Self {
         let objects = BucketObjects::new(bucket.clone(), env.clone());
         Self::new(Arc::new(objects), Arc::new(RefLog::new(bucket.clone(), env.clone())))
+    }
+
+    /// The store in a bucket, with every new ref log entry signed by `key`.
+    pub fn in_bucket_signed(bucket: &Bucket, env: &Env, key: SigningKey) -> Self {
+        let refs = RefLog::new(bucket.clone(), env.clone()).signed_by(key);
+        Self { refs: Arc::new(refs), ..Self::in_bucket(bucket, env) }
     }
 
     /// The same store, with objects read from a cache where it has them.

@@ -87,7 +87,7 @@ pub(crate) struct Global {
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// Sign every change with the key in this file, made by `cas audit keygen`; the variable
-    /// CAS_SIGNING_KEY may also hold the key itself
+    /// `CAS_SIGNING_KEY` may also hold the key itself
     #[arg(
         long,
         global = true,

@@ -14,7 +14,7 @@ use crate::error::CommandError;
 /// A few lines, one for each branch and tag that ever was, as a C2SP signed note. Kept where nobody
 /// who can write to the store can change it, it proves later that no log lost or changed an entry
 /// that it held: `cas audit verify BOOK --checkpoint FILE`. It is signed with the key that
-/// --signing-key or CAS_SIGNING_KEY names, which need not be the one that signs entries.
+/// --signing-key or `CAS_SIGNING_KEY` names, which need not be the one that signs entries.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -212,7 +212,7 @@ impl View {
 
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for Fault { book, r#ref, seq, reason } in &self.faults {
-            writeln!(out, "{book}@{}#{seq}: {reason}", r#ref)?;
+            writeln!(out, "{book}@{ref}#{seq}: {reason}")?;
         }
         if !self.ok {
             return Ok(());

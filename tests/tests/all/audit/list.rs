@@ -65,7 +65,9 @@ fn tells_every_movement_of_every_ref_newest_first() {
         "seq",
         "time",
     ];
-    all.iter().for_each(|line| assert_keys(line, &keys));
+    for line in &all {
+        assert_keys(line, &keys);
+    }
     assert_keys(&all[0]["requests"][0], &["actor", "commit", "operation", "request_id"]);
     assert!(all.is_sorted_by(|a, b| text(a, "time") >= text(b, "time")));
     assert_eq!((&all[1]["new"], &all[5]["previous"]), (&Value::Null, &Value::Null));

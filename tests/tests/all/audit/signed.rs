@@ -6,6 +6,8 @@ use cas_core::refs::RefEntry;
 use cas_core::sign::SigningKey;
 use cas_tests::cli::{User, assert_keys};
 
+use crate::cli_serve::Running;
+
 use super::{faults, lines, make_key, read, rewrite, signed_book, slot};
 
 fn eve(entry: RefEntry) -> RefEntry {
@@ -149,13 +151,34 @@ fn only_what_came_since_need_be_signed_if_that_is_all_that_is_asked() {
 fn a_server_signs_what_it_writes_and_a_client_of_it_cannot() {
     let user = User::with_folder();
     make_key(&user, "books");
-    let mut remote =
-        user.command(["--store", "http://127.0.0.1:9", "books", "--signing-key", "books.key"]);
-    let ran = user.ran(remote.output().unwrap());
-    assert_eq!(ran.code(), 2);
+    user.write("serve.toml", "listen = \"127.0.0.1:0\"\nsigning-key = \"books.key\"\n");
+    let running = Running::start(user.command(["serve", "--config", "serve.toml"]));
+    let remote = |args: &[&str]| {
+        let args = [&["--store", running.url()], args].concat();
+        user.ran(user.command(args).output().unwrap())
+    };
+    user.write("book/a.md", "one");
+    let said = remote(&["import", "book", "guide"]);
+    assert_eq!(said.code(), 0, "{}", said.stderr());
+    assert_eq!(remote(&["rm", "guide", "a.md"]).code(), 0);
+    for verified in [
+        user.run(["audit", "verify", "guide", "--key", "books.pub"]),
+        remote(&["audit", "verify", "guide", "--key", "books.pub"]),
+    ] {
+        assert_eq!(verified.stdout(), "1 ref, 2 entries, 2 signed: all in order\n");
+    }
+    let said = remote(&["import", "book", "guide", "--signing-key", "books.key"]);
+    assert_eq!(said.code(), 2);
     assert!(
-        ran.stderr().contains("signs what it writes with a key of its own"),
+        said.stderr().contains("signs what it writes with a key of its own"),
         "{}",
-        ran.stderr()
+        said.stderr()
     );
+    // A checkpoint is of whoever takes it, wherever the store is.
+    make_key(&user, "auditor");
+    let note = remote(&["audit", "checkpoint", "guide", "--signing-key", "auditor.key"]);
+    user.write("checkpoint", note.stdout());
+    let proof = ["audit", "verify", "guide", "--checkpoint", "checkpoint", "--key", "auditor.pub"];
+    assert_eq!(remote(&proof).code(), 0);
+    user.ok(proof);
 }

@@ -14,12 +14,6 @@ use super::{
 };
 
 pub(super) fn entries() -> Vec<Golden> {
-    let entry = |name, id, value, fields: [Cbor; 11]| Golden {
-        name,
-        id,
-        value: Value::Entry(value),
-        cbor: vec![array([int(1)].into_iter().chain(fields)), hex(id)],
-    };
     let [first, second, signed, branch, deletion, tag] = values();
     vec![
         entry(
@@ -58,27 +52,7 @@ pub(super) fn entries() -> Vec<Golden> {
                 array([array([text("client"), text("cas 0.1.0")])]),
             ],
         ),
-        entry(
-            "entry_signed",
-            ENTRY_SIGNED,
-            signed,
-            [
-                text("rust-book"),
-                text("main"),
-                int(3),
-                hex(ENTRY_SECOND),
-                hex(COMMIT_FIRST),
-                text("Ada Lovelace <ada@example.com>"),
-                int(1_767_225_604_000_000),
-                text("reset"),
-                text("Back to the first version"),
-                text("00000000000000000000000000000006"),
-                array([
-                    array([text("client"), text("cas 0.1.0")]),
-                    array([text("signature"), text(SIGNATURE)]),
-                ]),
-            ],
-        ),
+        signed_entry(signed),
         entry(
             "entry_branch",
             ENTRY_BRANCH,
@@ -134,6 +108,36 @@ pub(super) fn entries() -> Vec<Golden> {
             ],
         ),
     ]
+}
+
+fn entry(name: &'static str, id: &'static str, value: RefEntry, fields: [Cbor; 11]) -> Golden {
+    let cbor = vec![array([int(1)].into_iter().chain(fields)), hex(id)];
+    Golden { name, id, value: Value::Entry(value), cbor }
+}
+
+/// The one that is signed.
+fn signed_entry(value: RefEntry) -> Golden {
+    entry(
+        "entry_signed",
+        ENTRY_SIGNED,
+        value,
+        [
+            text("rust-book"),
+            text("main"),
+            int(3),
+            hex(ENTRY_SECOND),
+            hex(COMMIT_FIRST),
+            text("Ada Lovelace <ada@example.com>"),
+            int(1_767_225_604_000_000),
+            text("reset"),
+            text("Back to the first version"),
+            text("00000000000000000000000000000006"),
+            array([
+                array([text("client"), text("cas 0.1.0")]),
+                array([text("signature"), text(SIGNATURE)]),
+            ]),
+        ],
+    )
 }
 
 fn values() -> [RefEntry; 6] {

@@ -136,5 +136,8 @@ fn refuses_what_is_not_there_or_cannot_be_meant() {
         let found = user.fails(code, [&["audit"], args].concat());
         assert!(found.contains(said), "{args:?}: {found}");
     }
-    assert_eq!(user.json(["audit", "--json", "verify"])["ok"], true);
+    // Wherever an option stands, and by either name.
+    for args in [&["--json", "verify"][..], &["--verify"], &["--verify", "guide@main"]] {
+        assert_eq!(user.json([&["audit"], args].concat())["ok"], true, "{args:?}");
+    }
 }

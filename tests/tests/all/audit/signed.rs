@@ -1,5 +1,7 @@
 //! Signed entries: what the chain alone cannot show.
 
+use std::process::Stdio;
+
 use cas_core::name::Actor;
 use cas_core::object::Metadata;
 use cas_core::refs::RefEntry;
@@ -152,7 +154,9 @@ fn a_server_signs_what_it_writes_and_a_client_of_it_cannot() {
     let user = User::with_folder();
     make_key(&user, "books");
     user.write("serve.toml", "listen = \"127.0.0.1:0\"\nsigning-key = \"books.key\"\n");
-    let running = Running::start(user.command(["serve", "--config", "serve.toml"]));
+    let mut serve = user.command(["serve", "--config", "serve.toml"]);
+    serve.stderr(Stdio::null());
+    let running = Running::start(serve);
     let remote = |args: &[&str]| {
         let args = [&["--store", running.url()], args].concat();
         user.ran(user.command(args).output().unwrap())

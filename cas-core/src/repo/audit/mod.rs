@@ -19,6 +19,9 @@ use crate::refs::{LogEntry, Request};
 /// How many entries one page looks at, at most: a filter that fits nothing must end.
 const LOOKED_AT: usize = 10_000;
 
+/// The same where a path is looked at: of each entry a commit is read, and the trees above the path.
+const COMPARED: usize = 1_000;
+
 /// What is wanted of what happened.
 #[derive(Debug, Clone)]
 pub struct AuditFilter {
@@ -85,9 +88,10 @@ impl Repository {
         limit: usize,
     ) -> Result<AuditPage, RepoError> {
         let places = names.into_iter().map(|name| (book.clone(), name)).collect();
+        let most = if filter.path.is_root() { LOOKED_AT } else { COMPARED };
         let mut audit = Audit::begin(self.clone(), places, filter, after).await?;
         let mut items = Vec::new();
-        for _ in 0..LOOKED_AT {
+        for _ in 0..most {
             let Some(here) = audit.cursor() else {
                 break;
             };

@@ -8,6 +8,7 @@ use cas_core::env::{Env, Timestamp};
 use cas_core::folder::Progress;
 use cas_core::name::{Actor, BookId, RequestId, Revision};
 use cas_core::repo::{Reading, Repository, Source};
+use cas_core::sign::SigningKey;
 use cas_core::store::{
     self, Bucket, Cache, Location, MemoryCache, Store, Variables, Writers, connect, connect_server,
 };
@@ -16,6 +17,7 @@ use cas_server::{App, Caches, Settings};
 
 use crate::commands::Global;
 use crate::error::CommandError;
+use crate::keys;
 use crate::output::{Output, count};
 use crate::progress::progress;
 
@@ -37,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) location: Location,
     /// What it is in; nothing if a server keeps it.
     bucket: Option<Bucket>,
+    /// Signs what is written, if there is one.
+    pub(crate) signing_key: Option<SigningKey>,
     /// The cache that it is read through.
     disk: Option<Cache>,
     /// How many objects are moved at once.
@@ -55,6 +59,7 @@ impl Context {
         let output = Output::new(global);
         let Place { location, is_default } = place(global)?;
         let make = is_default || location == Location::Memory;
+        let signing_key = global.signing_key.as_deref().map(keys::signing_key).transpose()?;
         let mut disk = None;
         let (mut store, bucket) = match &location {
             Location::Http(url) => (connect_server(url, &variables(), &env)?.store, None),
@@ -69,7 +74,11 @@ impl Context {
                 if let Some(notice) = notice(marker.writers) {
                     output.warn(notice);
                 }
-                (Store::in_bucket(&bucket, &env), Some(bucket))
+                let store = match &signing_key {
+                    Some(key) => Store::in_bucket_signed(&bucket, &env, key.clone()),
+                    None => Store::in_bucket(&bucket, &env),
+                };
+                (store, Some(bucket))
             }
         };
         let jobs = global.jobs.unwrap_or_else(|| default_jobs(&location));
@@ -89,11 +98,25 @@ impl Context {
             env,
             location,
             bucket,
+            signing_key,
             disk,
             jobs,
             output,
             progress,
         })
+    }
+
+    /// Refuses a signing key where a server keeps the store: what it writes is signed by it, with
+    /// its own key, and nobody should believe to have signed what is not.
+    pub(crate) fn must_sign_here(&self) -> Result<(), CommandError> {
+        if self.signing_key.is_none() || self.bucket.is_some() {
+            return Ok(());
+        }
+        Err(CommandError::Usage(format!(
+            "{} is kept by a server, which signs what it writes with a key of its own \
+             (`cas serve --signing-key FILE`): leave out --signing-key and CAS_SIGNING_KEY",
+            self.location
+        )))
     }
 
     /// Waits until what was begun and given up is cleaned away.
@@ -275,6 +298,12 @@ pub(crate) fn resolved_settings(
         None => "none".to_owned(),
     };
     settings.push(("cache", cache, from(global.cache.is_some(), "--cache", "CAS_CACHE")));
+    let key = match &global.signing_key {
+        Some(said) => keys::signing_key(said)?.verifier().to_string(),
+        None => "none".to_owned(),
+    };
+    let source = from(global.signing_key.is_some(), "--signing-key", "CAS_SIGNING_KEY");
+    settings.push(("signing-key", key, source));
     Ok(settings)
 }
 
@@ -283,7 +312,8 @@ pub(crate) fn was_given(flag: &str, variable: &str) -> bool {
     flag_was_given(flag) || std::env::var_os(variable).is_some()
 }
 
-fn flag_was_given(flag: &str) -> bool {
+/// Whether an option stands on the command line.
+pub(crate) fn flag_was_given(flag: &str) -> bool {
     std::env::args_os().any(|arg| {
         arg.to_str().is_some_and(|arg| arg == flag || arg.starts_with(&format!("{flag}=")))
     })

@@ -9,8 +9,9 @@ use cas_core::access::AccessError;
 use cas_core::folder::FolderError;
 use cas_core::name::NameError;
 use cas_core::object::DecodeError;
-use cas_core::refs::RefError;
+use cas_core::refs::{CheckpointError, RefError};
 use cas_core::repo::RepoError;
+use cas_core::sign::NoteError;
 use cas_core::store::{BackendError, Cause, RemoteError, StoreError};
 use cas_core::upkeep::UpkeepError;
 use cas_server::TlsError;
@@ -48,6 +49,22 @@ pub(crate) enum CommandError {
     /// A name is bad.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A file is no note that can be believed.
+    #[error("cannot believe {file}")]
+    Note {
+        /// The file.
+        file: String,
+        /// Why not.
+        source: NoteError,
+    },
+    /// A file is no checkpoint.
+    #[error("{file} is no checkpoint")]
+    Checkpoint {
+        /// The file.
+        file: String,
+        /// Why not.
+        source: CheckpointError,
+    },
     /// The machine failed.
     #[error("cannot {action}")]
     Io {
@@ -115,6 +132,8 @@ impl CommandError {
             Self::Access(source) => Some(source.kind()),
             Self::Upkeep(source) => Some(source.kind()),
             Self::Tls(_) => Some(ErrorKind::Invalid),
+            Self::Note { source, .. } => Some(source.kind()),
+            Self::Checkpoint { source, .. } => Some(source.kind()),
             Self::Io { source, .. } => Some(source.into()),
             Self::Found { kind, .. } => Some(*kind),
             Self::Interrupted => Some(ErrorKind::Unavailable),
@@ -188,6 +207,9 @@ impl CommandError {
                 Some("run it again when that one is done".to_owned())
             }
             Self::Found { hint, .. } => hint.map(str::to_owned),
+            Self::Note { source: NoteError::Untrusted { .. }, .. } => {
+                Some("give the verifier key of whoever made it with --key".to_owned())
+            }
             Self::Unguarded { .. } => Some(
                 "`cas token create --actor NAME --scope read` makes a token, and a server that \
                  asks for tokens may listen anywhere; or listen on 127.0.0.1"

@@ -6,7 +6,7 @@
 //! Dependencies between the modules run one way:
 //!
 //! ```text
-//! name  →  object  →  schema, store ⇄ refs  →  repo  →  folder
+//! name  →  object  →  schema, sign, store ⇄ refs  →  repo  →  folder
 //! ```
 //!
 //! - [`name`]: validated names and ids.
@@ -14,6 +14,7 @@
 //! - [`store`]: where objects are kept, over any object store; verified on every read.
 //! - [`refs`]: the logs of names that point at commits.
 //! - [`schema`]: what a book says about itself in `book.toml`, and the rules it keeps. Pure.
+//! - [`sign`]: keys, signatures and signed notes. Pure.
 //! - [`repo`]: what users do: resolve, edit, list, compare, branch.
 //! - [`access`]: who may do what: tokens and their scopes.
 //! - [`folder`]: import from and checkout to a folder of the disk.
@@ -37,6 +38,7 @@ pub mod object;
 pub mod refs;
 pub mod repo;
 pub mod schema;
+pub mod sign;
 pub mod store;
 pub mod upkeep;
 

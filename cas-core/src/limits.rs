@@ -92,6 +92,9 @@ pub const TOKEN_BYTES: usize = 64 * 1024;
 /// Largest stored revocation of a token, in bytes.
 pub const REVOCATION_BYTES: usize = 1024;
 
+/// Longest name of a signing key, in bytes: with a signature it fits a metadata value.
+pub const KEY_NAME_BYTES: usize = 255;
+
 /// Largest blob, in bytes (1 TiB): below what one S3 or R2 object may hold.
 pub const BLOB_BYTES: u64 = 1 << 40;
 

@@ -4,7 +4,7 @@
 //! out who is asking. Every handler takes a [`Caller`] and asks it before it does anything:
 //! `may_all` for what concerns the whole store (objects by id), `may_ref` for everything of a ref,
 //! `may` for one path of a ref and `may_below` for a path and all below it. Lists show only what
-//! `sees_book` and `sees_ref` say. What is not seen is answered exactly as if it were not there,
+//! `sees_book`, `sees_ref` and `reads_below` say. What is not seen is answered exactly as if it were not there,
 //! and without asking the store; what is seen and not allowed is `forbidden`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -218,6 +218,15 @@ impl Caller {
     pub(crate) fn sees_path(&self, book: &BookId, name: &RefName, path: &BookPath) -> bool {
         self.grant.may(Verb::Read, book, name, path)
             || self.grant.may_reach(Verb::Read, book, name, path)
+    }
+
+    /// Whether the caller may read a path of a ref and everything below it; of the root, all of the
+    /// ref.
+    pub(crate) fn reads_below(&self, book: &BookId, name: &RefName, path: &BookPath) -> bool {
+        if path.is_root() {
+            return self.grant.may_ref(Verb::Read, book, name);
+        }
+        self.grant.may_below(Verb::Read, book, name, path)
     }
 
     /// Whether the caller may know that a book exists.

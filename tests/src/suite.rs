@@ -5,10 +5,18 @@ use std::process::{Command, Stdio};
 
 use crate::place;
 
-/// The tests that run over any store: those of the commands, of races, of real books and of
-/// personal branches.
-const TESTS: [&str; 6] =
-    ["cli_", "race::", "books::", "fleet::sync", "fleet::live", "personal::command"];
+/// The tests that run over any store: those of the commands, of races, of real books, of audits
+/// and of personal branches.
+const TESTS: [&str; 8] = [
+    "cli_",
+    "race::",
+    "books::",
+    "audit::list",
+    "audit::path",
+    "fleet::sync",
+    "fleet::live",
+    "personal::command",
+];
 
 /// The tests that run the others, which would never end.
 const RUNNERS: [&str; 2] = ["cli_over_s3", "cli_over_http"];

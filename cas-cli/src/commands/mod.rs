@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod archive;
+mod audit;
 mod books;
 mod branch;
 mod cat;
@@ -87,6 +88,16 @@ pub(crate) struct Global {
     /// Say nothing but the answer
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Sign every change with the key in this file, made by `cas audit keygen`; the variable
+    /// `CAS_SIGNING_KEY` may also hold the key itself
+    #[arg(
+        long,
+        global = true,
+        env = "CAS_SIGNING_KEY",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) signing_key: Option<String>,
     /// How many files to work on at once (default: two for each core, or 64 over a network)
     #[arg(
         long,
@@ -144,6 +155,7 @@ enum Command {
     Reset(reset::Reset),
     Restore(restore::Restore),
     Reflog(reflog::Reflog),
+    Audit(audit::Audit),
     Validate(validate::Validate),
     VerifyLog(verify_log::VerifyLog),
     Fsck(fsck::Fsck),
@@ -165,6 +177,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Demo(command) => return command.run(&global),
         Command::Status(command) => return command.run(&global),
         Command::Config(command) => return command.run(&global),
+        Command::Audit(command) if command.needs_no_store() => return command.run_alone(&global),
         Command::Serve(command) => return command.run(&global),
         _ => {}
     }
@@ -180,6 +193,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
             _ => {}
         }
         let context = Context::open(&global).await?;
+        if !matches!(command, Command::Audit(_)) {
+            context.must_sign_here()?;
+        }
         // On a folder an interrupted command may simply end: the next one cleans up. Over a network
         // it may have begun what would stay.
         let interrupted = async {
@@ -223,6 +239,7 @@ impl Command {
             Self::Reset(command) => command.run(context).await,
             Self::Restore(command) => command.run(context).await,
             Self::Reflog(command) => command.run(context).await,
+            Self::Audit(command) => command.run(context).await,
             Self::VerifyLog(command) => command.run(context).await,
             Self::Fsck(command) => command.run(context).await,
             Self::Gc(command) => command.run(context).await,

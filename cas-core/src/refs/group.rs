@@ -29,7 +29,7 @@ pub struct Request {
 impl RefEntry {
     /// Every request that made this movement, in order: one, or those of a group.
     pub fn requests(&self) -> Vec<Request> {
-        let pairs = self.metadata.iter().filter(|(key, _)| is_reserved(key));
+        let pairs = self.metadata.iter().filter(|(key, _)| names_request(key));
         let group: Vec<_> = pairs.filter_map(|(_, value)| parse(value)).collect();
         if !group.is_empty() {
             return group;
@@ -51,7 +51,8 @@ impl RefEntry {
     }
 }
 
-/// The most requests that one entry can name.
+/// The most requests that one entry can name: beside them it may say what the branch follows, in
+/// three pairs, and carry a signature.
 pub const GROUP_REQUESTS: usize = limits::METADATA_PAIRS - 4;
 
 /// The metadata of an entry that answers `requests`: none if there is only one.
@@ -71,7 +72,7 @@ pub(crate) fn group_metadata(requests: &[Request]) -> Result<Metadata, NameError
 
 /// What is wrong with the requests that an entry names; `None` if nothing is.
 pub(super) fn group_fault(entry: &RefEntry) -> Option<&'static str> {
-    let pairs: Vec<_> = entry.metadata.iter().filter(|(key, _)| is_reserved(key)).collect();
+    let pairs: Vec<_> = entry.metadata.iter().filter(|(key, _)| names_request(key)).collect();
     if pairs.is_empty() {
         return None;
     }
@@ -90,7 +91,7 @@ pub(super) fn group_fault(entry: &RefEntry) -> Option<&'static str> {
 }
 
 /// Whether a metadata key names a request, which only whoever does the requests may write.
-pub fn is_reserved(key: &str) -> bool {
+pub(super) fn names_request(key: &str) -> bool {
     key.starts_with(PREFIX)
 }
 

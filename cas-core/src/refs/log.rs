@@ -17,6 +17,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::known::Known;
 use super::many;
+use super::signature::check_unsigned;
 use super::upstream::carried;
 use super::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
 use crate::env::Env;
@@ -24,6 +25,7 @@ use crate::error::ErrorKind;
 use crate::limits;
 use crate::name::{BookId, NameError, RefName, RequestId};
 use crate::object::{DecodeError, check_message};
+use crate::sign::SigningKey;
 use crate::store::{Bucket, Put, Refs, StoreError, layout};
 
 /// How often an update is tried against other writers before it gives up.
@@ -57,6 +59,8 @@ pub struct RefLog {
     bucket: Bucket,
     env: Env,
     known: Arc<Known>,
+    /// Signs every entry that is written.
+    key: Option<SigningKey>,
 }
 
 /// What an update is to do, as the log is now.
@@ -86,7 +90,13 @@ enum Attempt {
 impl RefLog {
     /// The refs in `bucket`.
     pub fn new(bucket: Bucket, env: Env) -> Self {
-        Self { bucket, env, known: Arc::default() }
+        Self { bucket, env, known: Arc::default(), key: None }
+    }
+
+    /// The same refs, with every new entry signed by `key`.
+    #[must_use]
+    pub fn signed_by(self, key: SigningKey) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// The newest entry, by a list of one key.
@@ -138,6 +148,7 @@ impl RefLog {
     /// Where in its log an update begins.
     async fn begin(&self, update: &RefUpdate) -> Result<Begun, RefError> {
         check_message(&update.message, limits::ENTRY_MESSAGE_BYTES)?;
+        check_unsigned(&update.metadata)?;
         // A new ref is mostly what it is said to be: its first position is tried without looking.
         if update.expect == Expectation::Absent
             && update.target.is_some()
@@ -172,7 +183,7 @@ impl RefLog {
     /// The entry that follows `head`.
     fn next(&self, update: &RefUpdate, head: Option<&LogEntry>) -> Result<RefEntry, NameError> {
         let now = self.env.clock.now();
-        Ok(RefEntry {
+        let entry = RefEntry {
             book: update.book.clone(),
             name: update.name.clone(),
             seq: head.map_or(1, |head| head.entry.seq + 1),
@@ -185,7 +196,12 @@ impl RefLog {
             message: update.message.clone(),
             request_id: update.request_id.clone(),
             metadata: carried(&update.metadata, head)?,
-        })
+        };
+        // Last: a signature is over everything else.
+        match &self.key {
+            Some(key) => entry.signed(key),
+            None => Ok(entry),
+        }
     }
 
     /// Tries to write `entry` at its position.

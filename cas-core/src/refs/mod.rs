@@ -3,21 +3,25 @@
 //! The newest entry of the log *is* the ref, so a ref cannot move without leaving who moved it,
 //! when, from where and to where.
 
+mod checkpoint;
 mod entry;
 mod group;
 mod known;
 mod log;
 mod many;
+mod signature;
 mod update;
 mod upstream;
 mod verify;
 
+pub use checkpoint::{Checkpoint, CheckpointError, Position};
 pub use entry::{LogEntry, RefEntry};
-pub use group::{GROUP_REQUESTS, Request, is_reserved};
+pub use group::{GROUP_REQUESTS, Request};
 pub use log::RefLog;
+pub use signature::Signed;
 pub use update::{Expectation, RefUpdate, UpdateOutcome};
 pub use upstream::{Follow, Upstream, upstream_update_fault};
-pub use verify::{LogFault, LogReport, verify_log};
+pub use verify::{LogFault, LogProof, LogReport, SignedFrom, prove_log, verify_log};
 
 pub(crate) use entry::subject_of;
 pub(crate) use group::group_metadata;
@@ -29,6 +33,12 @@ use crate::error::ErrorKind;
 use crate::name::{BookId, NameError, RefName, RequestId};
 use crate::object::DecodeError;
 use crate::store::StoreError;
+
+/// Whether a metadata key is one of those that only whoever writes an entry may set: it names a
+/// request, or is the signature.
+pub fn is_reserved(key: &str) -> bool {
+    group::names_request(key) || signature::is_signature(key)
+}
 
 /// Why a ref could not be read or moved. A lost race is no error but an
 /// [`UpdateOutcome::Refused`].

@@ -1,12 +1,14 @@
-//! Verifying a ref's whole log.
+//! Verifying a ref's whole log, and whatever else it has to prove.
 
 use futures::StreamExt;
 
 use super::group::group_fault;
 use super::upstream::upstream_fault;
-use super::{LogEntry, RefError};
+use super::{LogEntry, Position, RefEntry, RefError, Signed};
+use crate::env::Timestamp;
 use crate::name::{BookId, CommitId, EntryId, RefName};
 use crate::object::Kind;
+use crate::sign::VerifierKey;
 use crate::store::{Store, StoreError};
 
 /// How many faults are told. A log may claim to have 2^53 entries, all of them missing.
@@ -24,7 +26,9 @@ pub struct LogReport {
     pub collected: u64,
     /// The newest entry's id.
     pub head: Option<EntryId>,
-    /// Every fault, in the order of positions.
+    /// How many entries carry a good signature by a key that is trusted.
+    pub signed: u64,
+    /// Every fault, in the order of positions; but first that the log is shorter than it was.
     pub faults: Vec<LogFault>,
 }
 
@@ -37,6 +41,63 @@ pub struct LogFault {
     pub reason: String,
 }
 
+/// Which entries must be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignedFrom {
+    /// All of them.
+    Start,
+    /// Those of this time and later. Whoever rewrites a log may also choose its times, so this says
+    /// something only where the entries before are vouched for by a checkpoint.
+    Time(Timestamp),
+    /// Those that came after the checkpoint.
+    Checkpoint,
+    /// None; but whatever signature is there by a key that is trusted must be good.
+    #[default]
+    Never,
+}
+
+/// What a log has to prove beside being whole.
+#[derive(Debug, Clone, Default)]
+pub struct LogProof<'a> {
+    /// The keys that are trusted.
+    pub keys: &'a [VerifierKey],
+    /// Which entries must be signed by one of them.
+    pub signed_from: SignedFrom,
+    /// What the log was once.
+    pub checkpoint: Option<&'a Position>,
+}
+
+impl LogProof<'_> {
+    /// What is wrong with an entry; whether it carries a good signature.
+    fn check(&self, found: &LogEntry) -> (bool, Option<String>) {
+        let LogEntry { id, entry } = found;
+        let was = self.checkpoint.filter(|was| was.seq == entry.seq && was.id != *id);
+        if let Some(was) = was {
+            return (false, Some(format!("the checkpoint has entry {} here, not {id}", was.id)));
+        }
+        let fault = match entry.signed_by(self.keys) {
+            Signed::By(_) => return (true, None),
+            Signed::Malformed => Some("its signature is malformed".to_owned()),
+            Signed::Forged(signer) => Some(format!("its signature by {signer} is forged")),
+            Signed::Not if self.wants_signed(entry) => Some("it is not signed".to_owned()),
+            Signed::ByStranger(signer) if self.wants_signed(entry) => {
+                Some(format!("it is signed by {signer}, which is none of the keys given"))
+            }
+            Signed::Not | Signed::ByStranger(_) => None,
+        };
+        (false, fault)
+    }
+
+    fn wants_signed(&self, entry: &RefEntry) -> bool {
+        match self.signed_from {
+            SignedFrom::Start => true,
+            SignedFrom::Time(time) => entry.time >= time,
+            SignedFrom::Checkpoint => entry.seq > self.checkpoint.map_or(0, |was| was.seq),
+            SignedFrom::Never => false,
+        }
+    }
+}
+
 /// Checks that a log is whole: positions 1 to n without a gap, each entry intact and naming the
 /// one before it, times never going back, and every target a readable commit whose tree is there.
 ///
@@ -46,6 +107,16 @@ pub async fn verify_log(
     book: &BookId,
     name: &RefName,
 ) -> Result<LogReport, RefError> {
+    prove_log(store, book, name, &LogProof::default()).await
+}
+
+/// Checks that a log is whole, as [`verify_log`] does, and proves what else it has to prove.
+pub async fn prove_log(
+    store: &Store,
+    book: &BookId,
+    name: &RefName,
+    proof: &LogProof<'_>,
+) -> Result<LogReport, RefError> {
     let newest = match store.refs().head(book, name).await {
         Ok(None) => 0,
         Ok(Some(head)) => head.entry.seq,
@@ -53,7 +124,7 @@ pub async fn verify_log(
         Err(error) => return Err(error),
     };
     let mut targets = Vec::new();
-    let mut report = check_chain(store, book, name, newest, &mut |found| {
+    let mut report = check_chain(store, book, name, newest, proof, &mut |found| {
         targets.extend(found.entry.target.map(|target| (found.entry.seq, target)));
     })
     .await?;
@@ -72,6 +143,10 @@ pub async fn verify_log(
         }
     }
     report.faults.sort_by_key(|fault| fault.seq);
+    if let Some(was) = proof.checkpoint.filter(|was| was.seq > newest) {
+        let reason = format!("the checkpoint has entry {} here: the log was cut", was.id);
+        report.faults.insert(0, LogFault { seq: was.seq, reason });
+    }
     Ok(report)
 }
 
@@ -82,9 +157,11 @@ pub(crate) async fn check_chain(
     book: &BookId,
     name: &RefName,
     newest: u64,
+    proof: &LogProof<'_>,
     seen: &mut (dyn FnMut(&LogEntry) + Send),
 ) -> Result<LogReport, RefError> {
-    let mut report = LogReport { entries: newest, collected: 0, head: None, faults: Vec::new() };
+    let mut report =
+        LogReport { entries: newest, collected: 0, head: None, signed: 0, faults: Vec::new() };
     let mut before: Option<LogEntry> = None;
     let entries = futures::stream::iter(1..=newest)
         .map(|seq| async move { (seq, store.refs().entry(book, name, seq).await) })
@@ -128,8 +205,13 @@ pub(crate) async fn check_chain(
         if let Some(reason) = check_tag(name, &found) {
             fault(reason.to_owned());
         }
+        let (signed, reason) = proof.check(&found);
+        if let Some(reason) = reason {
+            fault(reason);
+        }
         seen(&found);
         report.head = Some(found.id);
+        report.signed += u64::from(signed);
         before = Some(found);
     }
     Ok(report)

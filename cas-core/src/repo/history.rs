@@ -82,7 +82,7 @@ impl Repository {
     }
 
     /// What is at `path` in a commit, as far as it matters for having changed.
-    async fn fingerprint(
+    pub(super) async fn fingerprint(
         &self,
         commit: &Commit,
         path: &BookPath,

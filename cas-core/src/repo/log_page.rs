@@ -3,7 +3,7 @@
 use super::{RepoError, Repository, for_each};
 use crate::env::Timestamp;
 use crate::name::{Actor, BookId, Operation, RefName};
-use crate::refs::{LogEntry, RefError};
+use crate::refs::{LogEntry, RefError, Request};
 
 /// How many entries are read at once while looking for those that are wanted.
 const BATCH: u64 = 64;
@@ -35,7 +35,7 @@ pub struct LogPage {
 }
 
 impl LogFilter {
-    fn wants(&self, entry: &LogEntry) -> bool {
+    pub(super) fn wants(&self, entry: &LogEntry) -> bool {
         let requests = || entry.entry.requests().into_iter();
         let by = |actor: &Actor| requests().any(|request| request.actor == *actor);
         let of = |operation: &Operation| requests().any(|request| request.operation == *operation);
@@ -45,8 +45,14 @@ impl LogFilter {
             && !self.is_over(entry)
     }
 
+    /// Whether a request is one of those that are wanted.
+    pub(super) fn fits(&self, request: &Request) -> bool {
+        self.actor.as_ref().is_none_or(|actor| request.actor == *actor)
+            && self.operation.as_ref().is_none_or(|operation| request.operation == *operation)
+    }
+
     /// Whether this entry and all before it are too old.
-    fn is_over(&self, entry: &LogEntry) -> bool {
+    pub(super) fn is_over(&self, entry: &LogEntry) -> bool {
         self.since.is_some_and(|since| entry.entry.time < since)
     }
 }
@@ -91,7 +97,7 @@ impl Repository {
     }
 
     /// The highest position up to `newest` whose time is not after `until`; 0 if there is none.
-    async fn newest_until(
+    pub(super) async fn newest_until(
         &self,
         book: &BookId,
         name: &RefName,

@@ -5,6 +5,7 @@
 //! there, so that no change is lost.
 
 mod archive;
+mod audit;
 mod book;
 mod branch;
 mod content;
@@ -41,6 +42,7 @@ mod version;
 mod walk;
 
 pub use archive::{ARCHIVE_VERSION, Archive, ArchiveFormat, ArchiveRequest, Pieces};
+pub use audit::{Audit, AuditCursor, AuditFilter, AuditItem, AuditPage, PathChange, PathState};
 pub use branch::{BookSummary, Deletion, RefRequest, RefSummary};
 pub use content::{Content, ContentWriter};
 pub use create::{BRANCHES_AT_ONCE, BranchMade, BranchStart, UpstreamChoice};

@@ -17,6 +17,7 @@ use crate::limits;
 use crate::name::{BlobId, CommitId, Hash, HashPrefix, TreeId};
 use crate::object::{Commit, DecodeError, Kind, Tree};
 use crate::refs::RefLog;
+use crate::sign::SigningKey;
 
 /// A store, wherever it is.
 #[derive(Debug, Clone)]
@@ -33,10 +34,19 @@ impl Store {
 
     /// The store in a bucket.
     pub fn in_bucket(bucket: &Bucket, env: &Env) -> Self {
+        Self::guarded(bucket, env, RefLog::new(bucket.clone(), env.clone()))
+    }
+
+    /// The store in a bucket, with every new ref log entry signed by `key`.
+    pub fn in_bucket_signed(bucket: &Bucket, env: &Env, key: SigningKey) -> Self {
+        Self::guarded(bucket, env, RefLog::new(bucket.clone(), env.clone()).signed_by(key))
+    }
+
+    /// The store in a bucket, with refs that heed garbage collection.
+    fn guarded(bucket: &Bucket, env: &Env, refs: RefLog) -> Self {
         let objects = Arc::new(BucketObjects::new(bucket.clone(), env.clone()));
-        let refs = Arc::new(RefLog::new(bucket.clone(), env.clone()));
-        let plain = Self::new(objects.clone(), refs);
-        Self::new(objects, Arc::new(GuardedRefs::new(bucket.clone(), plain, env.clone())))
+        let plain = Self::new(objects.clone(), Arc::new(refs.clone()));
+        Self::new(objects, Arc::new(GuardedRefs::new(bucket.clone(), refs, plain, env.clone())))
     }
 
     /// The same store, with objects read from a cache where it has them.

@@ -28,7 +28,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// Which entries of a log.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Filter {
+pub(super) struct Filter {
     /// Not before this time (RFC 3339).
     since: Option<String>,
     /// Not after this time (RFC 3339).
@@ -39,6 +39,18 @@ struct Filter {
     /// Changed by this operation.
     #[param(value_type = Option<String>)]
     operation: Option<Operation>,
+}
+
+impl Filter {
+    /// Which entries that is.
+    pub(super) fn entries(self) -> Result<LogFilter, Problem> {
+        Ok(LogFilter {
+            since: time("since", self.since.as_deref())?,
+            until: time("until", self.until.as_deref())?,
+            actor: self.actor,
+            operation: self.operation,
+        })
+    }
 }
 
 /// A part of a ref's log.
@@ -87,12 +99,7 @@ async fn get_log(
         None => None,
         Some(cursor) => Some(cursor.parse().map_err(|_| Page::bad_cursor())?),
     };
-    let filter = LogFilter {
-        since: time("since", filter.since.as_deref())?,
-        until: time("until", filter.until.as_deref())?,
-        actor: filter.actor,
-        operation: filter.operation,
-    };
+    let filter = filter.entries()?;
     let repo = app.repo(&caller);
     let found = repo.ref_log_page(&book, &name, &filter, from, page.size(&app)).await?;
     let entries = found.entries.iter().map(EntryView::new).collect();

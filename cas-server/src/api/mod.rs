@@ -1,6 +1,7 @@
 //! The operations, one file for each group, and the router made of them.
 
 mod archive;
+mod audit;
 mod body;
 mod branches;
 mod changes;
@@ -71,6 +72,7 @@ struct Base;
 fn routes() -> OpenApiRouter<App> {
     let groups = vec![
         archive::router(),
+        audit::router(),
         branches::router(),
         commits::router(),
         diff::router(),

@@ -224,7 +224,7 @@ pub(crate) struct EntryView {
 /// One request that moved a ref, alone or with others.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LogRequest)]
-struct RequestView {
+pub(crate) struct RequestView {
     /// Which request.
     request_id: String,
     /// Who made it.
@@ -257,7 +257,7 @@ impl EntryView {
 }
 
 impl RequestView {
-    fn new(request: &Request) -> Self {
+    pub(crate) fn new(request: &Request) -> Self {
         Self {
             request_id: request.request_id.to_string(),
             actor: request.actor.to_string(),

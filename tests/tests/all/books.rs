@@ -20,7 +20,7 @@ pub(super) fn archives() -> Vec<PathBuf> {
 }
 
 /// Unpacks every version into a folder of its own.
-fn unpack(user: &User) -> Vec<String> {
+pub(super) fn unpack(user: &User) -> Vec<String> {
     let mut names = Vec::new();
     for (nth, archive) in archives().iter().enumerate() {
         let name = format!("v{}", nth + 1);

@@ -4,6 +4,7 @@
 
 mod access;
 mod archive;
+mod audit;
 mod books;
 mod chaos;
 mod cli_archive;

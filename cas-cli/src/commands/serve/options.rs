@@ -164,10 +164,11 @@ struct Shared {
     cache: Option<PathBuf>,
     #[serde(deserialize_with = "from_text")]
     cache_size: Option<ByteSize>,
+    signing_key: Option<String>,
 }
 
 /// The names of [`Shared`].
-const SHARED: [&str; 4] = ["store", "jobs", "cache", "cache-size"];
+const SHARED: [&str; 5] = ["store", "jobs", "cache", "cache-size", "signing-key"];
 
 impl Options {
     /// These options, those of the file at `path` where they say nothing, and with the same of the
@@ -199,6 +200,7 @@ impl Options {
         global.store = global.store.or(shared.store);
         global.jobs = global.jobs.or(shared.jobs);
         global.cache = global.cache.or(shared.cache);
+        global.signing_key = global.signing_key.or(shared.signing_key);
         if let Some(size) = shared.cache_size
             && !was_given("--cache-size", "CAS_CACHE_SIZE")
         {

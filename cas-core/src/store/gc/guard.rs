@@ -78,9 +78,10 @@ struct Waiting {
 }
 
 impl GuardedRefs {
-    pub(crate) fn new(bucket: Bucket, store: Store, env: Env) -> Self {
+    /// `refs` of `bucket`, and the `store` in it, read through no cache.
+    pub(crate) fn new(bucket: Bucket, refs: RefLog, store: Store, env: Env) -> Self {
         Self {
-            inner: RefLog::new(bucket.clone(), env.clone()),
+            inner: refs,
             log: GcLog::new(bucket.clone(), env.clone()),
             bucket,
             store,

@@ -5,7 +5,7 @@ use super::super::records::Records;
 use super::{Fault, FsckReport, Upkeep, UpkeepError};
 use crate::folder::Step;
 use crate::name::{BookId, CommitId, RefName};
-use crate::refs::{LogReport, check_chain};
+use crate::refs::{LogProof, LogReport, check_chain};
 use crate::repo::for_each;
 use crate::store::layout;
 
@@ -74,12 +74,13 @@ impl Upkeep {
             }
         }
         let (mut last, mut older) = (Vec::new(), Vec::new());
-        let report = check_chain(&self.store, &book, &name, newest, &mut |found| {
-            older.append(&mut last);
-            last.extend(found.entry.target);
-            last.extend(found.entry.upstream().map(|upstream| upstream.base));
-        })
-        .await?;
+        let report =
+            check_chain(&self.store, &book, &name, newest, &LogProof::default(), &mut |found| {
+                older.append(&mut last);
+                last.extend(found.entry.target);
+                last.extend(found.entry.upstream().map(|upstream| upstream.base));
+            })
+            .await?;
         Ok(Checked { key: (book, name), report, unknown, newest: last, older })
     }
 }

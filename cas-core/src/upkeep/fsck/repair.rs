@@ -11,7 +11,7 @@ use super::{Fault, FsckReport, Problem, Upkeep, UpkeepError};
 use crate::folder::Step;
 use crate::name::{BlobId, BookId, CommitId, Hash, RefName};
 use crate::object::{Commit, Kind, Tree};
-use crate::refs::{LogEntry, RefError, check_chain};
+use crate::refs::{LogEntry, LogProof, RefError, check_chain};
 use crate::store::{ByteStream, Health, Session, Store, StoreError, layout};
 
 /// The objects of a store that are looked at, and where each fault of one is in the report.
@@ -199,7 +199,8 @@ impl Upkeep {
             _ => None,
         });
         let newest = newest.max().unwrap_or_default();
-        let again = check_chain(&self.store, book, name, newest, &mut |_| {}).await?;
+        let again =
+            check_chain(&self.store, book, name, newest, &LogProof::default(), &mut |_| {}).await?;
         let left: BTreeSet<_> = again.faults.into_iter().map(|f| (f.seq, f.reason)).collect();
         for fault in &mut report.faults {
             if let Fault::Log { book: b, name: n, seq, reason, repaired } = fault

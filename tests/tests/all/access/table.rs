@@ -163,6 +163,8 @@ fn table(ids: &Ids) -> Vec<Case> {
         case("GET /v1/books/{book}", SeeBook, book),
         case("PUT /v1/books/{book}", WriteRef, book),
         case("GET /v1/books/{book}/refs", SeeBook, format!("{book}/refs")),
+        case("GET /v1/books/{book}/audit", SeeBook, format!("{book}/audit")),
+        case("GET /v1/books/{book}/audit", SeeBook, format!("{book}/audit?path=docs/a.md")),
         case("POST /v1/books/{book}/refs", WriteRef, format!("{book}/refs"))
             .with(json!({ "refs": ["main"], "to": "main" })),
         case("POST /v1/books/{book}/refs", WriteRefAndReadAll, format!("{book}/refs"))

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use cas_core::limits;
 use cas_core::name::EntryName;
+use cas_core::refs::Checkpoint;
+use cas_core::sign::{Note, SigningKey};
 
 use super::vector::{from_hex, vectors};
 use super::{golden, keys};
@@ -55,6 +57,28 @@ fn shows_the_secret_of_the_golden_tokens() {
 }
 
 #[test]
+fn shows_the_key_that_signs_and_a_checkpoint_that_it_signed() {
+    let document = document();
+    let key = SigningKey::parse(golden::SIGNING_KEY).unwrap();
+    assert_eq!(key.verifier().to_string(), golden::VERIFIER_KEY);
+    for key in [golden::SIGNING_KEY, golden::VERIFIER_KEY] {
+        assert!(document.contains(key), "{key}");
+    }
+    let shown = blocks("text").remove("checkpoint").expect("the checkpoint");
+    let note = Note::parse(&format!("{shown}\n")).unwrap();
+    let keys = [key.verifier()];
+    let (text, _) = note.verify(&keys).unwrap();
+    let checkpoint = Checkpoint::parse(text).unwrap();
+    assert_eq!(checkpoint.to_string(), text);
+    assert_eq!(Note::sign(text, &key).unwrap(), note, "another program made this signature");
+    let entries: BTreeMap<_, _> =
+        golden::all().into_iter().map(|golden| (golden.name, golden.id)).collect();
+    let ids: Vec<_> =
+        checkpoint.positions().iter().map(|position| position.id.to_string()).collect();
+    assert_eq!(ids, ["entry_signed", "entry_tag", "entry_deletion"].map(|name| entries[name]));
+}
+
+#[test]
 fn shows_every_key() {
     let document = document();
     for key in keys() {
@@ -87,6 +111,7 @@ fn states_every_limit() {
         ("ENTRY_MESSAGE_BYTES", limits::ENTRY_MESSAGE_BYTES as u64),
         ("ENTRY_BYTES", limits::ENTRY_BYTES as u64),
         ("MARKER_BYTES", limits::MARKER_BYTES as u64),
+        ("KEY_NAME_BYTES", limits::KEY_NAME_BYTES as u64),
         ("BLOB_BYTES", limits::BLOB_BYTES),
         ("SYMLINK_BYTES", limits::SYMLINK_BYTES as u64),
         ("PATTERN_BYTES", limits::PATTERN_BYTES as u64),

@@ -36,6 +36,7 @@ const COMMIT_SECOND: &str = "cc58f50ed9614c9c9ea4bf69e16875b2db37ea9c014a1621e08
 const COMMIT_MERGE: &str = "2c2fdedcd08eb088763ed883cc9fedb052ab25dfd28596027c78b62ebae2781b";
 const ENTRY_FIRST: &str = "ddb1570fc2926d5de3d2839702083049bfbf7c25ac5fac28641c99a715695396";
 const ENTRY_SECOND: &str = "5d7d1f2d5737f90eceacafa4b8f83095a7f76326da714d792db0aaf3a8f9f21b";
+const ENTRY_SIGNED: &str = "be97522605d9265f5758959ac97af0a3ecc6aedfab2a8695ac1fc5f033b44f00";
 const ENTRY_BRANCH: &str = "048096a2e2d03017a0bf25951a87360bc43e9ad44fb20c4e60d631759c13bb70";
 const ENTRY_DELETION: &str = "44abff3dd9881a6bb2a64fe637ba66341f0ff186e15335d04214f758239019e3";
 const ENTRY_TAG: &str = "2c39dd5488285ec364d45bac895f4ab8dd7e92dceb61f79d71ef648af01ad6b3";
@@ -48,6 +49,14 @@ pub(super) const TOKEN_ID: &str =
 const TOKEN_SCOPES: &str = "2e5fa5213acbf72b266ce23910f7a22bc5ed14f833237020ca1b5ff147e73de0";
 const TOKEN_PLAIN: &str = "dad6525956e5c255487b478fe0f0ad3be4007055d3fde24ebf6250e9da399936";
 const REVOCATION: &str = "fa44a533d3b1a8c1700a2e559b9e8c670feb69703cf4ca2f354f52a4fd19ad06";
+
+/// The key that signs: its seed is the 32 bytes from 0 to 31.
+pub(super) const SIGNING_KEY: &str =
+    "PRIVATE+KEY+books.example.org+6f014858+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+pub(super) const VERIFIER_KEY: &str =
+    "books.example.org+6f014858+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
+/// Its signature of `entry_signed`, made by another program.
+const SIGNATURE: &str = "books.example.org bwFIWKp3/xXvEk9P5WjZlZXa5wPzygsvZFZAfPageJG/SLGFpqJ29WdYFcxDaXqyolGZIuE/P14m7Jx2onYuzgaDww8=";
 
 /// 2026-01-01T00:00:00Z in microseconds.
 const NEW_YEAR: u64 = 1_767_225_600_000_000;

@@ -2,6 +2,7 @@
 
 use cas_core::name::{RefName, Revision};
 use cas_core::refs::Expectation;
+use cas_core::repo::AuditFilter;
 
 use super::{BOOK, Place, REF, book, counts, waves};
 
@@ -52,4 +53,30 @@ async fn a_branch_is_deleted_by_reading_it_and_a_list_and_a_put() {
     let delete = repo.ref_request(&book(), &RefName::main(), "");
     repo.delete_ref(&delete, Expectation::Any).await.unwrap();
     assert_eq!(place.take(), counts(1, 1, 2));
+}
+
+#[tokio::test]
+async fn an_audit_reads_each_entry_once_and_each_newest_twice() {
+    let place = Place::new();
+    place.imported(BOOK).await;
+    let (repo, mut entries) = (place.process(), 1);
+    for name in ["users/ada", "users/bob"].map(|name| RefName::parse(name).unwrap()) {
+        let commit = repo.resolve_id(&Revision::head(book(), RefName::main())).await.unwrap();
+        repo.create_ref(&repo.ref_request(&book(), &name, ""), commit).await.unwrap();
+        repo.delete_ref(&repo.ref_request(&book(), &name, ""), Expectation::Any).await.unwrap();
+        entries += 2;
+    }
+    let repo = place.process();
+    place.take();
+    let names = repo.ref_names(&book(), None).await.unwrap();
+    let refs = names.len() as u64;
+    let places = names.into_iter().map(|name| (book(), name)).collect();
+    let mut audit = repo.audit(places, AuditFilter::default()).await.unwrap();
+    let mut told = 0;
+    while audit.next().await.unwrap().is_some() {
+        told += 1;
+    }
+    assert_eq!((told, refs), (entries, 3));
+    // The list of refs, and of each the newest.
+    assert_eq!(place.take(), counts(0, refs + entries, 1 + refs));
 }

@@ -3,23 +3,18 @@
 use cas_core::name::{BookId, Operation, RefName, RequestId};
 use cas_core::object::Metadata;
 use cas_core::refs::RefEntry;
+use cas_core::sign::SigningKey;
 use ciborium::Value as Cbor;
 
 use super::super::cbor::{array, int, text};
 use super::super::vector::Value;
 use super::{
     ADA, COMMIT_FIRST, COMMIT_MERGE, ENTRY_BRANCH, ENTRY_DELETION, ENTRY_FIRST, ENTRY_SECOND,
-    ENTRY_TAG, Golden, actor, hex, id, metadata, time,
+    ENTRY_SIGNED, ENTRY_TAG, Golden, SIGNATURE, SIGNING_KEY, actor, hex, id, metadata, time,
 };
 
 pub(super) fn entries() -> Vec<Golden> {
-    let entry = |name, id, value, fields: [Cbor; 11]| Golden {
-        name,
-        id,
-        value: Value::Entry(value),
-        cbor: vec![array([int(1)].into_iter().chain(fields)), hex(id)],
-    };
-    let [first, second, branch, deletion, tag] = values();
+    let [first, second, signed, branch, deletion, tag] = values();
     vec![
         entry(
             "entry_first",
@@ -57,6 +52,7 @@ pub(super) fn entries() -> Vec<Golden> {
                 array([array([text("client"), text("cas 0.1.0")])]),
             ],
         ),
+        signed_entry(signed),
         entry(
             "entry_branch",
             ENTRY_BRANCH,
@@ -114,7 +110,37 @@ pub(super) fn entries() -> Vec<Golden> {
     ]
 }
 
-fn values() -> [RefEntry; 5] {
+fn entry(name: &'static str, id: &'static str, value: RefEntry, fields: [Cbor; 11]) -> Golden {
+    let cbor = vec![array([int(1)].into_iter().chain(fields)), hex(id)];
+    Golden { name, id, value: Value::Entry(value), cbor }
+}
+
+/// The one that is signed.
+fn signed_entry(value: RefEntry) -> Golden {
+    entry(
+        "entry_signed",
+        ENTRY_SIGNED,
+        value,
+        [
+            text("rust-book"),
+            text("main"),
+            int(3),
+            hex(ENTRY_SECOND),
+            hex(COMMIT_FIRST),
+            text("Ada Lovelace <ada@example.com>"),
+            int(1_767_225_604_000_000),
+            text("reset"),
+            text("Back to the first version"),
+            text("00000000000000000000000000000006"),
+            array([
+                array([text("client"), text("cas 0.1.0")]),
+                array([text("signature"), text(SIGNATURE)]),
+            ]),
+        ],
+    )
+}
+
+fn values() -> [RefEntry; 6] {
     let first = RefEntry {
         book: BookId::parse("rust-book").unwrap(),
         name: RefName::main(),
@@ -140,6 +166,17 @@ fn values() -> [RefEntry; 5] {
         metadata: metadata(&[("client", "cas 0.1.0")]),
         ..first.clone()
     };
+    let signed = RefEntry {
+        seq: 3,
+        previous: Some(id(ENTRY_SECOND)),
+        time: time(4_000_000),
+        operation: Operation::reset(),
+        message: "Back to the first version".to_owned(),
+        request_id: request(6),
+        metadata: metadata(&[("client", "cas 0.1.0")]),
+        ..first.clone()
+    };
+    let signed = signed.signed(&SigningKey::parse(SIGNING_KEY).unwrap()).unwrap();
     let branch = RefEntry {
         name: RefName::parse("users/Ada").unwrap(),
         time: time(5),
@@ -167,7 +204,7 @@ fn values() -> [RefEntry; 5] {
         request_id: request(5),
         ..first.clone()
     };
-    [first, second, branch, deletion, tag]
+    [first, second, signed, branch, deletion, tag]
 }
 
 fn request(number: u128) -> RequestId {

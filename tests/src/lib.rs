@@ -6,6 +6,7 @@ pub mod audit;
 pub mod cli;
 pub mod counting;
 pub mod env;
+pub mod explore;
 pub mod faulty;
 pub mod invariants;
 mod loopback;

@@ -1,0 +1,20 @@
+//! The explorer: every small instance of the store, checked against a plain model.
+//!
+//! The real code runs over a store in memory, with a clock and randomness of its own, and after
+//! every step what it wrote and answered is held against the model.
+//!
+//! - [`search`]: all sequences of operations up to a length.
+//!
+//! See `docs/explorer.md`.
+
+pub mod checks;
+pub mod digest;
+pub mod flaw;
+pub mod merging;
+pub mod model;
+pub mod op;
+pub mod scope;
+pub mod search;
+pub mod subject;
+pub mod trace;
+pub mod world;

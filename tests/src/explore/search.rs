@@ -1,0 +1,180 @@
+//! Every sequence of operations up to a length, breadth first: the first counterexample is a
+//! shortest one.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::digest::{Digest, digest};
+use super::flaw::Flawed;
+use super::op::{Op, Step};
+use super::world::{State, Stepped};
+
+/// What is searched.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// How many operations a sequence has at most.
+    pub depth: usize,
+    /// What is wrong with the program that is searched, on purpose.
+    pub flaw: Option<Flawed>,
+    /// What a counterexample must begin with; nothing for any.
+    pub looking_for: &'static str,
+    /// What can be done.
+    pub ops: Vec<Op>,
+    /// How many threads search.
+    pub threads: usize,
+}
+
+/// What a search came to.
+#[derive(Debug, Default)]
+pub struct Searched {
+    /// How many states there are, by how many operations lead to them at least.
+    pub states: Vec<usize>,
+    /// How many operations were done and checked.
+    pub transitions: usize,
+    /// A shortest sequence after which something is wrong.
+    pub found: Option<Counterexample>,
+}
+
+/// A sequence after which something is wrong.
+#[derive(Debug, Clone)]
+pub struct Counterexample {
+    /// What was wrong with the program on purpose.
+    pub flaw: Option<Flawed>,
+    /// The sequence.
+    pub steps: Vec<Step>,
+    /// What is wrong.
+    pub found: Vec<String>,
+}
+
+impl Search {
+    /// Everything that can be done, up to so many operations, by two threads.
+    pub fn new(depth: usize) -> Self {
+        Self { depth, flaw: None, looking_for: "", ops: Op::all(), threads: 2 }
+    }
+
+    /// The same of a program with a flaw, until what it breaks is found.
+    #[must_use]
+    pub fn of_flawed(self, flaw: Flawed) -> Self {
+        Self { flaw: Some(flaw), looking_for: flaw.breaks(), ..self }
+    }
+
+    /// Searches; `tell` hears of each length that is done.
+    pub fn run(&self, tell: &mut dyn FnMut(&Searched)) -> Searched {
+        let first = runtime().block_on(State::first());
+        let mut seen = BTreeSet::from([digest(&first.model)]);
+        let mut searched = Searched { states: vec![1], ..Searched::default() };
+        let mut frontier = vec![first];
+        for _ in 0..self.depth {
+            let level = self.level(&frontier, &seen);
+            searched.transitions += level.transitions;
+            searched.found = level.found.map(|(_, found)| found);
+            frontier = Vec::new();
+            for (_, digest, state) in level.reached {
+                if seen.insert(digest) {
+                    frontier.push(state);
+                }
+            }
+            searched.states.push(frontier.len());
+            tell(&searched);
+            if searched.found.is_some() {
+                break;
+            }
+        }
+        searched
+    }
+
+    /// Takes every step from every state of `frontier`.
+    fn level(&self, frontier: &[State], seen: &BTreeSet<Digest>) -> Level {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut level = Level::default();
+            let mut own = BTreeSet::new();
+            let runtime = runtime();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(state) = frontier.get(at) else {
+                    return level;
+                };
+                runtime.block_on(self.expand(at, state, seen, &mut own, &mut level));
+            }
+        };
+        let mut all = Level::default();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.threads).map(|_| scope.spawn(work)).collect();
+            for thread in threads {
+                all.add(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+        });
+        // Whichever thread was faster, the result is the same.
+        all.reached.sort_by_key(|(at, ..)| *at);
+        all
+    }
+
+    async fn expand(
+        &self,
+        at: usize,
+        state: &State,
+        seen: &BTreeSet<Digest>,
+        own: &mut BTreeSet<Digest>,
+        level: &mut Level,
+    ) {
+        let memory = state.open().await;
+        for (nth, step) in state.steps_from(&self.ops).into_iter().enumerate() {
+            level.transitions += 1;
+            let Stepped { state: next, moved, mut found } = state.step(&memory, step, self.flaw).await;
+            let place = (at, nth);
+            let digest = digest(&next.model);
+            let new = moved && !seen.contains(&digest) && own.insert(digest);
+            if found.is_empty() && new {
+                found = next.check(&next.open().await, self.flaw).await;
+            }
+            found.retain(|what| what.starts_with(self.looking_for));
+            if !found.is_empty() {
+                let example = Counterexample { flaw: self.flaw, steps: next.steps, found };
+                level.found_at(place, example);
+            } else if new {
+                level.reached.push((place, digest, next));
+            }
+        }
+    }
+}
+
+/// The place of a transition: its state's and its own.
+type Place = (usize, usize);
+
+/// What taking one more step came to.
+#[derive(Default)]
+struct Level {
+    transitions: usize,
+    reached: Vec<(Place, Digest, State)>,
+    found: Option<(Place, Counterexample)>,
+}
+
+impl Level {
+    fn found_at(&mut self, place: Place, example: Counterexample) {
+        if self.found.as_ref().is_none_or(|(first, _)| place < *first) {
+            self.found = Some((place, example));
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.transitions += other.transitions;
+        self.reached.extend(other.reached);
+        if let Some((place, example)) = other.found {
+            self.found_at(place, example);
+        }
+    }
+}
+
+/// A runtime of one thread whose clock goes on when there is nothing to do, so that waiting takes
+/// no time.
+///
+/// # Panics
+///
+/// If the machine has none.
+pub fn runtime() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime can be made")
+}

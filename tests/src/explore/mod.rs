@@ -4,16 +4,19 @@
 //! every step what it wrote and answered is held against the model.
 //!
 //! - [`search`]: all sequences of operations up to a length.
+//! - [`schedules`]: all orders of the calls of several processes.
 //!
 //! See `docs/explorer.md`.
 
 pub mod checks;
 pub mod digest;
 pub mod flaw;
+pub mod gate;
 pub mod merging;
 pub mod model;
 pub mod op;
 pub mod scope;
+pub mod schedules;
 pub mod search;
 pub mod subject;
 pub mod trace;

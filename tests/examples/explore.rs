@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         search.threads = threads.parse()?;
     }
     let started = Instant::now();
-    let searched = search.run(&mut |so_far: &Searched| {
+    let searched = search.run(&mut |so_far: &Searched, _| {
         let seconds = started.elapsed().as_secs_f64();
         let all: usize = so_far.states.iter().sum();
         tell(&format!(

@@ -14,8 +14,8 @@ use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path as Key;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// What is wrong with a [`MutantStore`].
@@ -31,6 +31,8 @@ pub enum Flaw {
     TouchesOld,
     /// Objects are kept back until an entry was put, and put then.
     EntryFirst,
+    /// That a key is taken is said to be success.
+    TakesTakenForDone,
 }
 
 /// An object store with a flaw.
@@ -110,6 +112,12 @@ impl ObjectStore for MutantStore {
             Flaw::EntryFirst => {
                 self.held().insert(key.clone(), payload);
                 return Ok(acknowledged());
+            }
+            Flaw::TakesTakenForDone => {
+                return match self.inner.put_opts(key, payload, options).await {
+                    Err(Error::AlreadyExists { .. }) => Ok(acknowledged()),
+                    other => other,
+                };
             }
             Flaw::Drops(_) | Flaw::CopiesAlong | Flaw::TouchesOld => {}
         }

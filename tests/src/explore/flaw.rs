@@ -27,6 +27,8 @@ pub enum ProgramFlaw {
     SaysCreated,
     /// Of a difference of several pages the last is left out.
     DiffForgets,
+    /// What failed is tried again under the name of another request.
+    TriesAgainAsAnother,
 }
 
 impl Flawed {
@@ -55,6 +57,10 @@ impl Flawed {
         Self::Refs(RefFlaw::ForgetsExpectations),
     ];
 
+    /// Every flaw that only shows when a call fails.
+    pub const FAILING: [Self; 2] =
+        [Self::Store(Flaw::TakesTakenForDone), Self::Program(ProgramFlaw::TriesAgainAsAnother)];
+
     /// Which invariant it breaks, by the word that findings of it begin with.
     pub fn breaks(self) -> &'static str {
         match self {
@@ -66,9 +72,9 @@ impl Flawed {
                 "no lost update"
             }
             Self::Refs(RefFlaw::MovesMainToo) => "isolated",
-            Self::Refs(RefFlaw::ForgetsRequests) | Self::Program(ProgramFlaw::SaysCreated) => {
-                "certain"
-            }
+            Self::Store(Flaw::TakesTakenForDone)
+            | Self::Refs(RefFlaw::ForgetsRequests)
+            | Self::Program(ProgramFlaw::SaysCreated | ProgramFlaw::TriesAgainAsAnother) => "certain",
             Self::Refs(RefFlaw::ForgetsActors) => "attributed",
             Self::Program(ProgramFlaw::MergeDropsTheirs | ProgramFlaw::MergeGuesses) => {
                 "merge sound"

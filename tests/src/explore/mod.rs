@@ -5,11 +5,13 @@
 //!
 //! - [`search`]: all sequences of operations up to a length.
 //! - [`schedules`]: all orders of the calls of several processes.
+//! - [`failures`]: a failure of every kind at every call of every operation.
 //!
 //! See `docs/explorer.md`.
 
 pub mod checks;
 pub mod digest;
+pub mod failures;
 pub mod flaw;
 pub mod gate;
 pub mod merging;

@@ -60,8 +60,8 @@ impl Search {
         Self { flaw: Some(flaw), looking_for: flaw.breaks(), ..self }
     }
 
-    /// Searches; `tell` hears of each length that is done.
-    pub fn run(&self, tell: &mut dyn FnMut(&Searched)) -> Searched {
+    /// Searches; `tell` hears of each length that is done, with the states that are new.
+    pub fn run(&self, tell: &mut dyn FnMut(&Searched, &[State])) -> Searched {
         let first = runtime().block_on(State::first());
         let mut seen = BTreeSet::from([digest(&first.model)]);
         let mut searched = Searched { states: vec![1], ..Searched::default() };
@@ -77,12 +77,24 @@ impl Search {
                 }
             }
             searched.states.push(frontier.len());
-            tell(&searched);
+            tell(&searched, &frontier);
             if searched.found.is_some() {
                 break;
             }
         }
         searched
+    }
+
+    /// Every state that some sequence leads to, the first one included.
+    ///
+    /// # Panics
+    ///
+    /// If something is wrong on the way.
+    pub fn reach(&self) -> Vec<State> {
+        let mut states = vec![runtime().block_on(State::first())];
+        let searched = self.run(&mut |_, new| states.extend_from_slice(new));
+        assert!(searched.found.is_none(), "{:?}", searched.found);
+        states
     }
 
     /// Takes every step from every state of `frontier`.

@@ -27,6 +27,9 @@ use crate::mutant::{MutantRefs, MutantStore};
 /// What somebody was really told.
 pub type Told = Result<Answer<CommitId>, RepoError>;
 
+/// What is added to the number of a request that is tried again under another name.
+const OTHER: usize = 1_000;
+
 /// One process.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -102,6 +105,16 @@ impl Subject {
 
     /// Does what is wished. `version` is the commit of the wish's.
     pub async fn act(&self, wish: &Wish, version: Option<CommitId>) -> Told {
+        let told = self.act_once(wish, version).await;
+        let failed = matches!(&told, Err(error) if error.kind() == ErrorKind::Unavailable);
+        if failed && self.flaw == Some(ProgramFlaw::TriesAgainAsAnother) {
+            let other = Wish { request: wish.request + OTHER, ..*wish };
+            return self.act_once(&other, version).await;
+        }
+        told
+    }
+
+    async fn act_once(&self, wish: &Wish, version: Option<CommitId>) -> Told {
         let repo = &self.repo;
         let refers = |name| ref_request(name, wish.request);
         let no_version = || RepoError::NoRef { book: book(), name: Name::Tag.name() };

@@ -34,8 +34,7 @@ pub fn parse(text: &str) -> Result<(Option<Flawed>, Vec<Step>), String> {
             continue;
         }
         if let Some(name) = line.strip_prefix("with ") {
-            let mut all = Flawed::SEQUENTIAL.into_iter().chain(Flawed::CONCURRENT);
-            let found = all.find(|flaw| format!("{flaw:?}") == name);
+            let found = Flawed::SEQUENTIAL.into_iter().find(|flaw| format!("{flaw:?}") == name);
             flaw = Some(found.ok_or_else(|| line.to_owned())?);
         } else {
             steps.push(Step::parse(line).ok_or_else(|| line.to_owned())?);

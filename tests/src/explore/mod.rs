@@ -18,6 +18,7 @@ pub mod merging;
 pub mod model;
 pub mod op;
 pub mod scope;
+pub mod scenes;
 pub mod schedules;
 pub mod search;
 pub mod subject;

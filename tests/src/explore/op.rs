@@ -102,6 +102,25 @@ impl Op {
         all
     }
 
+    /// What branches that follow one another are made of: what is done to `main` and one personal
+    /// branch, each edit believing what is so. Few enough to be searched further than all.
+    pub fn of_branches() -> Vec<Self> {
+        let edits = [(Some(Text::A), Belief::Absent), (Some(Text::B), Belief::Says(Text::A))];
+        let edits = edits.into_iter().chain([(None, Belief::Unsaid)]);
+        let keeps = |op: &Self| match *op {
+            Self::Edit { branch, put, belief, .. } => {
+                branch != Name::B && edits.clone().any(|edit| edit == (put, belief))
+            }
+            Self::Create { name: one, from: other } | Self::Merge { from: one, into: other } => {
+                one != Name::B && other != Name::B
+            }
+            Self::Sync(name) | Self::Delete(name) | Self::Restore(name) => name == Name::A,
+            Self::Reset(name) => name != Name::B,
+            Self::Tag(_) | Self::Read(_) | Self::Repeat(_) => false,
+        };
+        Self::all().into_iter().filter(keeps).collect()
+    }
+
     /// The ref that it changes, if it changes one.
     pub const fn changes(self) -> Option<Name> {
         match self {

@@ -152,15 +152,20 @@ impl Scene {
         }
     }
 
-    /// The wish of each process. What it names by where a ref is, it found before it began.
+    /// The wish of each process. What it names by where a ref is, it found before it began. One
+    /// that repeats a step behind those before the scene sends the request of another process.
     fn wishes(&self) -> Vec<Wish> {
         let first = self.start.steps.len() + 1;
-        let wish = |(at, step): (usize, &Step)| {
-            let (wish, _) = self.start.wish(*step)?;
-            let is_new = !matches!(step.op, Op::Repeat(_));
-            Some(Wish { request: if is_new { first + at } else { wish.request }, ..wish })
-        };
-        self.steps.iter().enumerate().filter_map(wish).collect()
+        let mut wishes: Vec<Wish> = Vec::new();
+        for (at, step) in self.steps.iter().enumerate() {
+            let wish = match step.op {
+                Op::Repeat(again) if again >= first => wishes.get(again - first).copied(),
+                Op::Repeat(_) => self.start.wish(*step).map(|(wish, _)| wish),
+                _ => self.start.wish(*step).map(|(wish, _)| Wish { request: first + at, ..wish }),
+            };
+            wishes.extend(wish);
+        }
+        wishes
     }
 
     /// *No lost update*, *Certain*, *Isolated*: some order in which the wishes were done one after
@@ -180,7 +185,7 @@ impl Scene {
             }
             self.differs(&model, &mut ids, &wishes, told, &answers, after)
         });
-        let least = tries.min_by_key(Vec::len).unwrap_or_default();
+        let least: Vec<String> = tries.min_by_key(Vec::len).unwrap_or_default();
         least.into_iter().map(|what| format!("no lost update: in no order: {what}")).collect()
     }
 

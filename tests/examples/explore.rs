@@ -1,54 +1,137 @@
 //! Explores every small instance of the store: see `docs/explorer.md`.
 //!
 //! ```sh
-//! cargo run --release -p cas-tests --example explore -- [--depth N] [--threads N] [--save FILE]
+//! cargo run --release -p cas-tests --example explore -- [WHAT …] [--depth N] [--save FILE]
 //! cargo run --release -p cas-tests --example explore -- --replay FILE
 //! ```
+//!
+//! WHAT is `sequences`, `branches`, `schedules`, `failures` or `mutations`; all of them if nothing
+//! is said. `--depth` is how many operations a sequence has at most.
 
+use std::error::Error;
 use std::time::Instant;
 
+use cas_tests::explore::failures::Failures;
+use cas_tests::explore::op::Op;
 use cas_tests::explore::search::{Search, Searched};
-use cas_tests::explore::trace;
+use cas_tests::explore::{mutations, scenes, trace};
 use cas_tests::tell;
 
-#[expect(clippy::disallowed_methods, reason = "measuring is reading the clock")]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let option = |name: &str| {
-        let at = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(at + 1).cloned()
-    };
-    if let Some(file) = option("--replay") {
-        let found = trace::replay(&std::fs::read_to_string(file)?, &mut |step, found| {
-            tell(&format!("{step}{}", lines(found)));
-        })?;
-        return if found.is_empty() { Ok(()) } else { Err("something is wrong".into()) };
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut what = Vec::new();
+    let (mut depth, mut save) = (5, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} wants a value"));
+        match argument.as_str() {
+            "--depth" => depth = value()?.parse()?,
+            "--save" => save = Some(value()?),
+            "--replay" => return replay(&value()?),
+            _ => what.push(argument),
+        }
     }
-    let mut search = Search::new(option("--depth").map_or(Ok(4), |text| text.parse())?);
-    if let Some(threads) = option("--threads") {
-        search.threads = threads.parse()?;
+    let wanted = |name: &str| what.is_empty() || what.iter().any(|what| what == name);
+    let mut found = None;
+    if wanted("sequences") {
+        found = found.or(sequences("sequences", &Search::new(depth)));
     }
-    let started = Instant::now();
-    let searched = search.run(&mut |so_far: &Searched, _| {
-        let seconds = started.elapsed().as_secs_f64();
-        let all: usize = so_far.states.iter().sum();
-        tell(&format!(
-            "{} operations: {:?} states, {all} in all, {} transitions, {seconds:.1} s",
-            so_far.states.len() - 1,
-            so_far.states,
-            so_far.transitions
-        ));
-    });
-    let Some(found) = searched.found else {
-        return Ok(());
-    };
-    tell(&found.to_text());
-    if let Some(file) = option("--save") {
-        std::fs::write(file, found.to_text())?;
+    if wanted("branches") {
+        let search = Search::new(depth + 1).with_ops(Op::of_branches());
+        found = found.or(sequences("branches", &search));
+    }
+    if wanted("schedules") {
+        found = found.or_else(schedules);
+    }
+    if wanted("failures") {
+        found = found.or_else(|| failures(depth.saturating_sub(3)));
+    }
+    if wanted("mutations") {
+        found = found.or_else(hunt);
+    }
+    let Some(found) = found else { return Ok(()) };
+    tell(&found);
+    if let Some(file) = save {
+        std::fs::write(file, found)?;
     }
     Err("something is wrong".into())
 }
 
-fn lines(found: &[String]) -> String {
-    found.iter().map(|what| format!("\n    {what}")).collect()
+/// Seconds since some time before.
+#[expect(clippy::disallowed_methods, reason = "measuring is reading the clock")]
+fn stopwatch() -> impl Fn() -> f64 {
+    let started = Instant::now();
+    move || started.elapsed().as_secs_f64()
+}
+
+fn sequences(name: &str, search: &Search) -> Option<String> {
+    let seconds = stopwatch();
+    let searched = search.run(&mut |so_far: &Searched, _| {
+        let all: usize = so_far.states.iter().sum();
+        tell(&format!(
+            "{name} of {} operations: {} new states, {all} in all, {} transitions, {:.1} s",
+            so_far.states.len() - 1,
+            so_far.states.last().unwrap_or(&0),
+            so_far.transitions,
+            seconds()
+        ));
+    });
+    searched.found.map(|found| found.to_text())
+}
+
+fn schedules() -> Option<String> {
+    let all = [
+        ("pairs, every call", scenes::fine_pairs()),
+        ("all pairs, calls to refs", scenes::all_pairs()),
+        ("threes, calls to refs", scenes::threes(true)),
+    ];
+    for (name, scenes) in all {
+        let seconds = stopwatch();
+        let tried = scenes::try_all(&scenes);
+        tell(&format!(
+            "schedules, {name}: {} scenes, {} points, {} ends, up to {} calls, {:.1} s",
+            scenes.len(),
+            tried.points,
+            tried.ends,
+            tried.longest,
+            seconds()
+        ));
+        if let Some(found) = tried.found {
+            return Some(found.to_text());
+        }
+    }
+    None
+}
+
+fn failures(depth: usize) -> Option<String> {
+    let seconds = stopwatch();
+    let states = Search::new(depth).reach();
+    let failed = Failures::of(Op::all()).run(&states);
+    tell(&format!(
+        "failures of the last of {} operations: {} states, {} failures, {:.1} s",
+        depth + 1,
+        states.len(),
+        failed.runs,
+        seconds()
+    ));
+    failed.found.map(|found| found.to_text())
+}
+
+fn hunt() -> Option<String> {
+    let mut missed = None;
+    for hunted in mutations::hunt_all() {
+        let length = hunted.found.map_or_else(|| "NOT FOUND".to_owned(), |found| found.length);
+        tell(&format!("{:?}, {} -> {length}", hunted.flaw, hunted.flaw.breaks()));
+        if length == "NOT FOUND" {
+            missed = Some(format!("# {:?} is not found\n", hunted.flaw));
+        }
+    }
+    missed
+}
+
+fn replay(file: &str) -> Result<(), Box<dyn Error>> {
+    let found = trace::replay(&std::fs::read_to_string(file)?, &mut |step, found| {
+        let lines: String = found.iter().map(|what| format!("\n    {what}")).collect();
+        tell(&format!("{step}{lines}"));
+    })?;
+    if found.is_empty() { Ok(()) } else { Err("something is wrong".into()) }
 }

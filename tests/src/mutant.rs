@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cas_core::name::{Actor, BookId, RefName, RequestId};
-use cas_core::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome};
+use cas_core::name::{Actor, BookId, EntryId, RefName, RequestId};
+use cas_core::refs::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
 use cas_core::store::Refs;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
@@ -33,6 +33,8 @@ pub enum Flaw {
     EntryFirst,
     /// That a key is taken is said to be success.
     TakesTakenForDone,
+    /// Every entry but a first one names another entry than the one before it.
+    ForksLogs,
 }
 
 /// An object store with a flaw.
@@ -76,6 +78,18 @@ impl MutantStore {
     }
 }
 
+/// The entry, naming another one as the one before it.
+fn forked(payload: PutPayload) -> PutPayload {
+    let bytes = Bytes::from(payload);
+    match RefEntry::from_stored(&bytes) {
+        Ok(LogEntry { entry, .. }) if entry.previous.is_some() => {
+            let previous = Some(EntryId::of(b"another"));
+            RefEntry { previous, ..entry }.to_stored().1.into()
+        }
+        _ => bytes.into(),
+    }
+}
+
 /// The answer to a put.
 fn acknowledged() -> PutResult {
     PutResult { e_tag: None, version: None, extensions: object_store::Extensions::default() }
@@ -113,13 +127,17 @@ impl ObjectStore for MutantStore {
                 self.held().insert(key.clone(), payload);
                 return Ok(acknowledged());
             }
+            Flaw::ForksLogs if key.as_ref().starts_with("refs/") => {
+                let payload = forked(payload);
+                return self.inner.put_opts(key, payload, options).await;
+            }
             Flaw::TakesTakenForDone => {
                 return match self.inner.put_opts(key, payload, options).await {
                     Err(Error::AlreadyExists { .. }) => Ok(acknowledged()),
                     other => other,
                 };
             }
-            Flaw::Drops(_) | Flaw::CopiesAlong | Flaw::TouchesOld => {}
+            Flaw::Drops(_) | Flaw::CopiesAlong | Flaw::TouchesOld | Flaw::ForksLogs => {}
         }
         self.inner.put_opts(key, payload, options).await
     }

@@ -62,13 +62,15 @@ pub fn logs(
                 continue;
             }
             let place = format!("{}#{}", name.as_str(), at + 1);
-            let previous = at.checked_sub(1).map(|at| layout::slot(&book(), &name.name(), at as u64 + 1));
+            let previous =
+                at.checked_sub(1).map(|at| layout::slot(&book(), &name.name(), at as u64 + 1));
             let entry = after.get(&key).map(|bytes| RefEntry::from_stored(bytes));
             match entry {
                 None => found.push(format!("certain: {place} is not there")),
                 Some(Err(error)) => found.push(format!("linear: {place}: {error}")),
                 Some(Ok(entry)) => {
-                    let previous = previous.and_then(|key| RefEntry::from_stored(after.get(&key)?).ok());
+                    let previous =
+                        previous.and_then(|key| RefEntry::from_stored(after.get(&key)?).ok());
                     found.extend(
                         entry_is(model, &entry, previous.as_ref(), movement, after, ids)
                             .into_iter()

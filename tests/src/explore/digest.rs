@@ -54,7 +54,8 @@ impl Renaming {
 
     /// Everything that counts, in an order that does not depend on how it came to be.
     fn write(self, model: &Model) -> Vec<u8> {
-        let mut written = Written { renaming: self, model, numbers: BTreeMap::new(), versions: Vec::new() };
+        let mut written =
+            Written { renaming: self, model, numbers: BTreeMap::new(), versions: Vec::new() };
         let mut bytes = Vec::new();
         for place in Name::ALL {
             // Exchanging is its own inverse: what is called `place` now was called this.
@@ -137,14 +138,18 @@ mod tests {
         ]);
         assert_ne!(digest(&one), digest(&twice));
         assert_ne!(digest(&Model::new()), digest(&after(&["ada deletes main"])));
-        assert_eq!(Op::all().len(), Op::all().iter().collect::<std::collections::BTreeSet<_>>().len());
+        assert_eq!(
+            Op::all().len(),
+            Op::all().iter().collect::<std::collections::BTreeSet<_>>().len()
+        );
     }
 
     /// Two commits that say the same are not one commit.
     #[test]
     fn versions_count_by_what_they_came_of() {
         let fork = "ada creates users/a from main";
-        let same = after(&[fork, "ada puts A at x/one.md in users/a", "ada merges users/a into main"]);
+        let same =
+            after(&[fork, "ada puts A at x/one.md in users/a", "ada merges users/a into main"]);
         let twins =
             after(&[fork, "ada puts A at x/one.md in users/a", "ada puts A at x/one.md in main"]);
         assert_ne!(digest(&same), digest(&twins));

@@ -64,11 +64,19 @@ impl Failure {
         for step in &self.steps {
             text.push_str(&format!("{step}\n"));
         }
-        text + &format!("  {:?} at call {} of the last, which is then repeated\n", self.fault, self.call)
+        text + &format!(
+            "  {:?} at call {} of the last, which is then repeated\n",
+            self.fault, self.call
+        )
     }
 }
 
 impl Failures {
+    /// Failures of these operations, by two threads.
+    pub fn of(ops: Vec<Op>) -> Self {
+        Self { flaw: None, threads: 2, ops }
+    }
+
     /// Lets every operation from every state fail in every way, until something is wrong.
     pub fn run(&self, states: &[State]) -> Failed {
         let next = AtomicUsize::new(0);
@@ -93,8 +101,7 @@ impl Failures {
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..self.threads).map(|_| scope.spawn(work)).collect();
             for thread in threads {
-                let failed =
-                    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                let failed = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 all.runs += failed.runs;
                 let shorter = |known: &Failure, new: &Failure| known.steps.len() <= new.steps.len();
                 if let Some(new) = failed.found
@@ -148,7 +155,9 @@ impl Failures {
         }
         let after = content(&*memory).await;
         let mut found = checks::immutable(&state.content, &after);
-        found.extend(invariants::leaves_first(&after).into_iter().map(|what| format!("closed: {what}")));
+        found.extend(
+            invariants::leaves_first(&after).into_iter().map(|what| format!("closed: {what}")),
+        );
         let (mut model, mut ids, wrong) = became(state, wish, &told, &after);
         found.extend(wrong);
         // And again, over a store that works.
@@ -160,6 +169,7 @@ impl Failures {
         let logs = checks::logs(&model, wish.op.changes(), &after, &done, &mut ids);
         let answers = checks::answers(wish.op, &again, &right, &ids);
         found.extend(logs.into_iter().chain(answers).map(|what| format!("{what}, when repeated")));
+        Flawed::keep_shown(self.flaw, &mut found);
         Once { injected, over, found }
     }
 }

@@ -33,13 +33,14 @@ pub enum ProgramFlaw {
 
 impl Flawed {
     /// Every flaw that some sequence of single operations must show.
-    pub const SEQUENTIAL: [Self; 14] = [
+    pub const SEQUENTIAL: [Self; 15] = [
         Self::Store(Flaw::TouchesOld),
         Self::Store(Flaw::Drops("blobs/")),
         Self::Store(Flaw::Drops("trees/")),
         Self::Store(Flaw::Drops("commits/")),
         Self::Store(Flaw::Drops("refs/")),
         Self::Store(Flaw::CopiesAlong),
+        Self::Store(Flaw::ForksLogs),
         Self::Refs(RefFlaw::MovesMainToo),
         Self::Refs(RefFlaw::ForgetsRequests),
         Self::Refs(RefFlaw::ForgetsActors),
@@ -61,6 +62,13 @@ impl Flawed {
     pub const FAILING: [Self; 2] =
         [Self::Store(Flaw::TakesTakenForDone), Self::Program(ProgramFlaw::TriesAgainAsAnother)];
 
+    /// Leaves of what was found only what a flaw is to show; all of it if there is none.
+    pub fn keep_shown(flaw: Option<Self>, found: &mut Vec<String>) {
+        if let Some(flaw) = flaw {
+            found.retain(|what| what.starts_with(flaw.breaks()));
+        }
+    }
+
     /// Which invariant it breaks, by the word that findings of it begin with.
     pub fn breaks(self) -> &'static str {
         match self {
@@ -68,13 +76,16 @@ impl Flawed {
             Self::Store(Flaw::Drops("refs/")) => "certain",
             Self::Store(Flaw::Drops(_) | Flaw::EntryFirst) => "closed",
             Self::Store(Flaw::CopiesAlong) => "shared",
+            Self::Store(Flaw::ForksLogs) => "linear",
             Self::Store(Flaw::IgnoresPutIfAbsent) | Self::Refs(RefFlaw::ForgetsExpectations) => {
                 "no lost update"
             }
             Self::Refs(RefFlaw::MovesMainToo) => "isolated",
             Self::Store(Flaw::TakesTakenForDone)
             | Self::Refs(RefFlaw::ForgetsRequests)
-            | Self::Program(ProgramFlaw::SaysCreated | ProgramFlaw::TriesAgainAsAnother) => "certain",
+            | Self::Program(ProgramFlaw::SaysCreated | ProgramFlaw::TriesAgainAsAnother) => {
+                "certain"
+            }
             Self::Refs(RefFlaw::ForgetsActors) => "attributed",
             Self::Program(ProgramFlaw::MergeDropsTheirs | ProgramFlaw::MergeGuesses) => {
                 "merge sound"

@@ -61,7 +61,9 @@ pub fn base(model: &Model, bases: &[Number]) -> Base {
     rest.iter().fold(said(*first), |all, next| {
         let before = base(model, &model.bases(*first, *next));
         let pages = all.into_iter().zip(said(*next)).zip(before);
-        pages.map(|(((page, ours), (_, theirs)), (_, was))| (page, both(was, ours, theirs))).collect()
+        pages
+            .map(|(((page, ours), (_, theirs)), (_, was))| (page, both(was, ours, theirs)))
+            .collect()
     })
 }
 

@@ -6,6 +6,7 @@
 //! - [`search`]: all sequences of operations up to a length.
 //! - [`schedules`]: all orders of the calls of several processes.
 //! - [`failures`]: a failure of every kind at every call of every operation.
+//! - [`mutations`]: that all of these find what is wrong.
 //!
 //! See `docs/explorer.md`.
 
@@ -16,10 +17,11 @@ pub mod flaw;
 pub mod gate;
 pub mod merging;
 pub mod model;
+pub mod mutations;
 pub mod op;
-pub mod scope;
 pub mod scenes;
 pub mod schedules;
+pub mod scope;
 pub mod search;
 pub mod subject;
 pub mod trace;

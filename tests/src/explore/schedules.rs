@@ -121,11 +121,12 @@ impl Scene {
                 let after = content(&*run.memory).await;
                 let mut found = checks::immutable(&before, &after);
                 found.extend(seen.closed(&after, &run).await);
-                if next.is_empty() && found.is_empty() {
+                if next.is_empty() {
                     found.extend(self.explain(&run.told, &after));
                     tried.ends += 1;
                     tried.longest = tried.longest.max(at);
                 }
+                Flawed::keep_shown(self.flaw, &mut found);
                 if !found.is_empty() {
                     let steps = (self.start.steps.clone(), self.steps.clone());
                     tried.found = Some(Misled { steps, calls, found });

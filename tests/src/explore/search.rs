@@ -18,8 +18,6 @@ pub struct Search {
     pub depth: usize,
     /// What is wrong with the program that is searched, on purpose.
     pub flaw: Option<Flawed>,
-    /// What a counterexample must begin with; nothing for any.
-    pub looking_for: &'static str,
     /// What can be done.
     pub ops: Vec<Op>,
     /// How many threads search.
@@ -51,13 +49,19 @@ pub struct Counterexample {
 impl Search {
     /// Everything that can be done, up to so many operations, by two threads.
     pub fn new(depth: usize) -> Self {
-        Self { depth, flaw: None, looking_for: "", ops: Op::all(), threads: 2 }
+        Self { depth, flaw: None, ops: Op::all(), threads: 2 }
+    }
+
+    /// The same with other operations.
+    #[must_use]
+    pub fn with_ops(self, ops: Vec<Op>) -> Self {
+        Self { ops, ..self }
     }
 
     /// The same of a program with a flaw, until what it breaks is found.
     #[must_use]
     pub fn of_flawed(self, flaw: Flawed) -> Self {
-        Self { flaw: Some(flaw), looking_for: flaw.breaks(), ..self }
+        Self { flaw: Some(flaw), ..self }
     }
 
     /// Searches; `tell` hears of each length that is done, with the states that are new.
@@ -135,14 +139,15 @@ impl Search {
         let memory = state.open().await;
         for (nth, step) in state.steps_from(&self.ops).into_iter().enumerate() {
             level.transitions += 1;
-            let Stepped { state: next, moved, mut found } = state.step(&memory, step, self.flaw).await;
+            let Stepped { state: next, moved, mut found } =
+                state.step(&memory, step, self.flaw).await;
             let place = (at, nth);
             let digest = digest(&next.model);
             let new = moved && !seen.contains(&digest) && own.insert(digest);
             if found.is_empty() && new {
                 found = next.check(&next.open().await, self.flaw).await;
             }
-            found.retain(|what| what.starts_with(self.looking_for));
+            Flawed::keep_shown(self.flaw, &mut found);
             if !found.is_empty() {
                 let example = Counterexample { flaw: self.flaw, steps: next.steps, found };
                 level.found_at(place, example);

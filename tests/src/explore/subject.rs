@@ -40,12 +40,7 @@ pub struct Subject {
 impl Subject {
     /// A process that has just begun. No two with the same `seed` in one history: request ids that
     /// are made up would meet.
-    pub fn new(
-        store: Arc<dyn ObjectStore>,
-        who: Who,
-        seed: usize,
-        flaw: Option<Flawed>,
-    ) -> Self {
+    pub fn new(store: Arc<dyn ObjectStore>, who: Who, seed: usize, flaw: Option<Flawed>) -> Self {
         let seed = u32::try_from(seed).unwrap_or(u32::MAX);
         let env = test_env(seed);
         let store = match flaw {
@@ -170,7 +165,9 @@ impl Subject {
         let precondition = match belief {
             Belief::Unsaid => Precondition::Unsaid,
             Belief::Absent => Precondition::Absent,
-            Belief::Says(text) => Precondition::Is(text.id(page).hash().to_hex().parse::<HashPrefix>()?),
+            Belief::Says(text) => {
+                Precondition::Is(text.id(page).hash().to_hex().parse::<HashPrefix>()?)
+            }
         };
         let request = VersionRequest {
             book: book(),

@@ -45,10 +45,7 @@ pub fn parse(text: &str) -> Result<(Option<Flawed>, Vec<Step>), String> {
 
 /// Takes the steps of a sequence one after the other, tells of each, and gives what is wrong: at
 /// the first step after which anything is.
-pub fn replay(
-    text: &str,
-    tell: &mut dyn FnMut(&Step, &[String]),
-) -> Result<Vec<String>, String> {
+pub fn replay(text: &str, tell: &mut dyn FnMut(&Step, &[String])) -> Result<Vec<String>, String> {
     let (flaw, steps) = parse(text)?;
     runtime().block_on(async {
         let mut state = State::first().await;

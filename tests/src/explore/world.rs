@@ -152,7 +152,8 @@ impl State {
         let order = invariants::leaves_first(&self.content);
         let mut found: Vec<_> = linear.into_iter().map(|what| format!("linear: {what}")).collect();
         found.extend(closed.into_iter().chain(order).map(|what| format!("closed: {what}")));
-        let mut heads: Vec<_> = Name::ALL.iter().filter_map(|name| self.model.head(*name)).collect();
+        let mut heads: Vec<_> =
+            Name::ALL.iter().filter_map(|name| self.model.head(*name)).collect();
         heads.push(0);
         heads.sort_unstable();
         heads.dedup();
@@ -184,12 +185,8 @@ impl State {
     }
 }
 
-type Difference = (
-    String,
-    ChangeStatus,
-    Option<cas_core::name::BlobId>,
-    Option<cas_core::name::BlobId>,
-);
+type Difference =
+    (String, ChangeStatus, Option<cas_core::name::BlobId>, Option<cas_core::name::BlobId>);
 
 /// How two versions differ, page by page.
 fn delta(old: &Files, new: &Files) -> Vec<Difference> {

@@ -21,6 +21,7 @@ mod cli_token;
 mod codec_properties;
 mod conformance;
 mod crash;
+mod explore;
 mod fleet;
 mod format;
 mod hostile;

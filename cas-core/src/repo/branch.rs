@@ -177,17 +177,8 @@ impl Repository {
         commit: CommitId,
     ) -> Result<LogEntry, RepoError> {
         self.check_target(&request.book, &request.name, commit).await?;
-        self.create_with(request, commit, Metadata::new()).await
-    }
-
-    pub(super) async fn create_with(
-        &self,
-        request: &RefRequest,
-        commit: CommitId,
-        metadata: Metadata,
-    ) -> Result<LogEntry, RepoError> {
         let (expect, create) = (Expectation::Absent, Operation::create());
-        match self.move_ref_with(request, expect, Some(commit), create, metadata).await {
+        match self.move_ref(request, expect, Some(commit), create).await {
             Err(RepoError::RefMoved { book, name, current: Some(commit) }) => {
                 Err(RepoError::RefExists { book, name, commit })
             }

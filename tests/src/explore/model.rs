@@ -177,9 +177,8 @@ impl Model {
     ) -> Told {
         let at = at.ok_or(ErrorKind::NotFound)?;
         if let Some(made) = self.earlier(name, wish.request) {
-            // A request that began elsewhere was another request.
-            let same = made.target == Some(at);
-            return if same { Ok(Answer::Moved(Some(at))) } else { Err(ErrorKind::Conflict) };
+            // Also where the version to begin at moved since.
+            return Ok(Answer::Moved(made.target));
         }
         if self.head(name).is_some() {
             return Err(ErrorKind::Conflict);

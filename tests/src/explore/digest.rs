@@ -14,11 +14,18 @@ pub type Digest = u128;
 
 /// The digest of a state, the same for all that differ in names alone.
 pub fn digest(model: &Model) -> Digest {
-    let least = (0..16_u8).map(|bits| Renaming(bits).write(model)).min().unwrap_or_default();
-    let hash = blake3::hash(&least);
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.as_bytes()[..16]);
-    Digest::from_be_bytes(bytes)
+    hash(&(0..16).map(|bits| Renaming(bits).write(model)).min().unwrap_or_default())
+}
+
+/// The digest of a state with its names.
+pub fn exact_digest(model: &Model) -> Digest {
+    hash(&Renaming(0).write(model))
+}
+
+fn hash(bytes: &[u8]) -> Digest {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+    Digest::from_be_bytes(digest)
 }
 
 /// One way to exchange names: a bit for the branches, for the pages, and for the texts of each.

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::digest::{Digest, digest};
+use super::digest::{Digest, digest, exact_digest};
 use super::flaw::Flawed;
+use super::model::Model;
 use super::op::{Op, Step};
 use super::world::{State, Stepped};
 
@@ -22,6 +23,8 @@ pub struct Search {
     pub ops: Vec<Op>,
     /// How many threads search.
     pub threads: usize,
+    /// Whether states that differ in names alone are one.
+    pub renames: bool,
 }
 
 /// What a search came to.
@@ -49,7 +52,7 @@ pub struct Counterexample {
 impl Search {
     /// Everything that can be done, up to so many operations, by two threads.
     pub fn new(depth: usize) -> Self {
-        Self { depth, flaw: None, ops: Op::all(), threads: 2 }
+        Self { depth, flaw: None, ops: Op::all(), threads: 2, renames: true }
     }
 
     /// The same with other operations.
@@ -67,7 +70,7 @@ impl Search {
     /// Searches; `tell` hears of each length that is done, with the states that are new.
     pub fn run(&self, tell: &mut dyn FnMut(&Searched, &[State])) -> Searched {
         let first = runtime().block_on(State::first());
-        let mut seen = BTreeSet::from([digest(&first.model)]);
+        let mut seen = BTreeSet::from([self.digest(&first.model)]);
         let mut searched = Searched { states: vec![1], ..Searched::default() };
         let mut frontier = vec![first];
         for _ in 0..self.depth {
@@ -99,6 +102,10 @@ impl Search {
         let searched = self.run(&mut |_, new| states.extend_from_slice(new));
         assert!(searched.found.is_none(), "{:?}", searched.found);
         states
+    }
+
+    fn digest(&self, model: &Model) -> Digest {
+        if self.renames { digest(model) } else { exact_digest(model) }
     }
 
     /// Takes every step from every state of `frontier`.
@@ -142,7 +149,7 @@ impl Search {
             let Stepped { state: next, moved, mut found } =
                 state.step(&memory, step, self.flaw).await;
             let place = (at, nth);
-            let digest = digest(&next.model);
+            let digest = self.digest(&next.model);
             let new = moved && !seen.contains(&digest) && own.insert(digest);
             if found.is_empty() && new {
                 found = next.check(&next.open().await, self.flaw).await;

@@ -73,7 +73,11 @@ impl Flawed {
     pub fn breaks(self) -> &'static str {
         match self {
             Self::Store(Flaw::TouchesOld) => "immutable",
-            Self::Store(Flaw::Drops("refs/")) => "certain",
+            Self::Store(Flaw::TakesTakenForDone | Flaw::Drops("refs/"))
+            | Self::Refs(RefFlaw::ForgetsRequests)
+            | Self::Program(ProgramFlaw::SaysCreated | ProgramFlaw::TriesAgainAsAnother) => {
+                "certain"
+            }
             Self::Store(Flaw::Drops(_) | Flaw::EntryFirst) => "closed",
             Self::Store(Flaw::CopiesAlong) => "shared",
             Self::Store(Flaw::ForksLogs) => "linear",
@@ -81,11 +85,6 @@ impl Flawed {
                 "no lost update"
             }
             Self::Refs(RefFlaw::MovesMainToo) => "isolated",
-            Self::Store(Flaw::TakesTakenForDone)
-            | Self::Refs(RefFlaw::ForgetsRequests)
-            | Self::Program(ProgramFlaw::SaysCreated | ProgramFlaw::TriesAgainAsAnother) => {
-                "certain"
-            }
             Self::Refs(RefFlaw::ForgetsActors) => "attributed",
             Self::Program(ProgramFlaw::MergeDropsTheirs | ProgramFlaw::MergeGuesses) => {
                 "merge sound"

@@ -15,36 +15,27 @@ pub enum Was {
 /// The version that two sides came of.
 pub type Base = Vec<(Page, Was)>;
 
-/// What a merge comes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Result3 {
-    /// Every change of either side.
-    Clean(Files),
-    /// Both changed some page, differently.
-    Conflict,
-}
+/// Both sides changed a page, differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dispute;
 
-/// Merges two sides that came of `base`.
-pub fn merge(base: &Base, ours: &Files, theirs: &Files) -> Result3 {
+/// Merges two sides that came of `base`: every change of either.
+pub fn merge(base: &Base, ours: &Files, theirs: &Files) -> Result<Files, Dispute> {
     let mut files = Files::new();
     for (page, was) in base {
-        let sides = (ours.get(page).copied(), theirs.get(page).copied());
-        match one(*was, sides.0, sides.1) {
-            Some(Some(text)) => drop(files.insert(*page, text)),
-            Some(None) => {}
-            None => return Result3::Conflict,
-        }
+        let merged = one(*was, ours.get(page).copied(), theirs.get(page).copied())?;
+        files.extend(merged.map(|text| (*page, text)));
     }
-    Result3::Clean(files)
+    Ok(files)
 }
 
-/// What becomes of one page; `None` if both changed it, differently.
-fn one(was: Was, ours: Option<Text>, theirs: Option<Text>) -> Option<Option<Text>> {
+/// What becomes of one page.
+fn one(was: Was, ours: Option<Text>, theirs: Option<Text>) -> Result<Option<Text>, Dispute> {
     match was {
-        _ if ours == theirs => Some(ours),
-        Was::Said(was) if was == ours => Some(theirs),
-        Was::Said(was) if was == theirs => Some(ours),
-        _ => None,
+        _ if ours == theirs => Ok(ours),
+        Was::Said(was) if was == ours => Ok(theirs),
+        Was::Said(was) if was == theirs => Ok(ours),
+        _ => Err(Dispute),
     }
 }
 
@@ -72,9 +63,9 @@ fn both(was: Was, ours: Was, theirs: Was) -> Was {
         return Was::Disputed;
     };
     match one(was, ours, theirs) {
-        Some(merged) => Was::Said(merged),
-        None if ours.is_some() && theirs.is_some() => Was::Disputed,
-        None => was,
+        Ok(merged) => Was::Said(merged),
+        Err(Dispute) if ours.is_some() && theirs.is_some() => Was::Disputed,
+        Err(Dispute) => was,
     }
 }
 
@@ -92,9 +83,9 @@ mod tests {
         let (a, b) = (Some(Text::A), Some(Text::B));
         let base = vec![(Page::One, Was::Said(a)), (Page::Two, Was::Said(None))];
         let clean = merge(&base, &files(b, None), &files(a, a));
-        assert_eq!(clean, Result3::Clean(files(b, a)));
-        assert_eq!(merge(&base, &files(b, None), &files(None, None)), Result3::Conflict);
-        assert_eq!(merge(&base, &files(a, a), &files(a, b)), Result3::Conflict);
-        assert_eq!(merge(&base, &files(None, b), &files(None, b)), Result3::Clean(files(None, b)));
+        assert_eq!(clean, Ok(files(b, a)));
+        assert_eq!(merge(&base, &files(b, None), &files(None, None)), Err(Dispute));
+        assert_eq!(merge(&base, &files(a, a), &files(a, b)), Err(Dispute));
+        assert_eq!(merge(&base, &files(None, b), &files(None, b)), Ok(files(None, b)));
     }
 }

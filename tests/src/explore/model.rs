@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use cas_core::ErrorKind;
 use cas_core::repo::{EditOutcome, MergeStatus, SyncStatus};
 
-use super::merging::{self, Result3};
+use super::merging::{self, Dispute};
 use super::op::{Belief, Op};
 use super::scope::{Name, Page, Text, Who};
 
@@ -277,14 +277,12 @@ impl Model {
             return (MergeStatus::FastForward, theirs);
         }
         match self.merged(&bases, ours, theirs) {
-            Result3::Clean(files) => {
-                (MergeStatus::Merged, self.commit(files, vec![ours, theirs], who))
-            }
-            Result3::Conflict => (MergeStatus::Conflict, ours),
+            Ok(files) => (MergeStatus::Merged, self.commit(files, vec![ours, theirs], who)),
+            Err(Dispute) => (MergeStatus::Conflict, ours),
         }
     }
 
-    fn merged(&self, bases: &[Number], ours: Number, theirs: Number) -> Result3 {
+    fn merged(&self, bases: &[Number], ours: Number, theirs: Number) -> Result<Files, Dispute> {
         let base = merging::base(self, bases);
         merging::merge(&base, &self.versions[ours].files, &self.versions[theirs].files)
     }

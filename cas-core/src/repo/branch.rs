@@ -199,9 +199,7 @@ impl Repository {
         expect: Expectation,
     ) -> Result<Deletion, RepoError> {
         let RefRequest { book, name, .. } = request;
-        let Some(head) = self.store.refs().head(book, name).await? else {
-            return Err(self.no_ref(book, name).await?);
-        };
+        let head = self.newest(book, name).await?;
         let delete = Operation::delete();
         if let Some(entry) =
             self.earlier(request, &head, &delete, |target| target.is_none()).await?
@@ -223,9 +221,7 @@ impl Repository {
     pub async fn restore_branch(&self, request: &RefRequest) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
-        let Some(head) = self.store.refs().head(book, name).await? else {
-            return Err(self.no_ref(book, name).await?);
-        };
+        let head = self.newest(book, name).await?;
         let restore = Operation::restore();
         if let Some(entry) =
             self.earlier(request, &head, &restore, |target| target.is_some()).await?
@@ -253,12 +249,14 @@ impl Repository {
     ) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
-        let (head, current) = self.live(book, name).await?;
+        let head = self.newest(book, name).await?;
         let reset = Operation::reset();
         let same = |target: Option<CommitId>| target == Some(commit);
+        // Also of a branch that was deleted since.
         if let Some(entry) = self.earlier(request, &head, &reset, same).await? {
             return Ok(entry);
         }
+        let current = Self::target_of(&head)?;
         let expect = match expect {
             Expectation::Any => Expectation::Is(current),
             said => said,

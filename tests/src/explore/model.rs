@@ -216,10 +216,11 @@ impl Model {
     }
 
     fn reset(&mut self, wish: &Wish, name: Name) -> Told {
-        let (to, head) = wish.version.zip(self.head(name)).ok_or(ErrorKind::NotFound)?;
+        let to = wish.version.ok_or(ErrorKind::NotFound)?;
         if self.earlier(name, wish.request).is_some() {
             return Ok(Answer::Moved(Some(to)));
         }
+        let head = self.head(name).ok_or(ErrorKind::NotFound)?;
         if head != to {
             let follows = self.follows_after_reset(name, to);
             self.go(wish, name, Some(to), "reset", follows);
@@ -239,12 +240,13 @@ impl Model {
     }
 
     fn merge(&mut self, wish: &Wish, from: Name, into: Name) -> Told {
-        let (theirs, ours) = wish.version.zip(self.head(into)).ok_or(ErrorKind::NotFound)?;
+        let theirs = wish.version.ok_or(ErrorKind::NotFound)?;
         if let Some(made) = self.earlier(into, wish.request).and_then(|made| made.target) {
             let status =
                 if made == theirs { MergeStatus::FastForward } else { MergeStatus::Merged };
             return Ok(Answer::Merged(status, made));
         }
+        let ours = self.head(into).ok_or(ErrorKind::NotFound)?;
         let (status, target) = self.bring(wish.who, ours, theirs);
         if target != ours {
             let met = |(name, met)| (name, if name == from { theirs } else { met });

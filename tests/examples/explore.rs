@@ -5,7 +5,7 @@
 //! cargo run --release -p cas-tests --example explore -- --replay FILE
 //! ```
 //!
-//! WHAT is `sequences`, `branches`, `schedules`, `failures` or `mutations`; all of them if nothing
+//! WHAT is `sequences`, `repeats`, `branches`, `schedules`, `failures` or `mutations`; all of them if nothing
 //! is said. `--depth` is how many operations a sequence has at most.
 
 use std::error::Error;
@@ -34,6 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut found = None;
     if wanted("sequences") {
         found = found.or(sequences("sequences", &Search::new(depth)));
+    }
+    if wanted("repeats") {
+        found = found
+            .or_else(|| sequences("repeats", &Search::new(depth.saturating_sub(1)).with_marks()));
     }
     if wanted("branches") {
         let search = Search::new(depth + 1).with_ops(Op::of_branches());
@@ -68,9 +72,11 @@ fn sequences(name: &str, search: &Search) -> Option<String> {
     let searched = search.run(&mut |so_far: &Searched, _| {
         let all: usize = so_far.states.iter().sum();
         tell(&format!(
-            "{name} of {} operations: {} new states, {all} in all, {} transitions, {:.1} s",
+            "{name} of {} operations: {} new states, {all} in all, {} with a request marked, \
+             {} transitions, {:.1} s",
             so_far.states.len() - 1,
             so_far.states.last().unwrap_or(&0),
+            so_far.marked,
             so_far.transitions,
             seconds()
         ));

@@ -1,25 +1,28 @@
 //! When two states are the same: whatever can be done in one comes to the same in the other.
 //!
-//! What counts is where refs are, what they follow, and the versions behind them with their
-//! parents. When it was, by whom, and by which request does not. Nor do names: pages, the two texts
+//! What counts is where refs are, what they follow, the versions behind them with their parents, and
+//! the one request that is to be sent again. When it was, by whom, and by which request else does not. Nor do names: pages, the two texts
 //! of each and the two personal branches may be exchanged, which leaves one of sixteen states.
 
 use std::collections::BTreeMap;
 
-use super::model::{Model, Number, Version};
+use super::model::{Model, Number, Version, Wish};
+use super::op::{Belief, Op};
 use super::scope::{Name, Page, Text};
 
 /// Tells states apart.
 pub type Digest = u128;
 
-/// The digest of a state, the same for all that differ in names alone.
-pub fn digest(model: &Model) -> Digest {
-    hash(&(0..16).map(|bits| Renaming(bits).write(model)).min().unwrap_or_default())
+/// The digest of a state, the same for all that differ in names alone. `marked` is the request that
+/// is to be sent again, which counts.
+pub fn digest(model: &Model, marked: Option<&Wish>) -> Digest {
+    let all = (0..16).map(|bits| Renaming(bits).write(model, marked));
+    hash(&all.min().unwrap_or_default())
 }
 
 /// The digest of a state with its names.
-pub fn exact_digest(model: &Model) -> Digest {
-    hash(&Renaming(0).write(model))
+pub fn exact_digest(model: &Model, marked: Option<&Wish>) -> Digest {
+    hash(&Renaming(0).write(model, marked))
 }
 
 fn hash(bytes: &[u8]) -> Digest {
@@ -45,22 +48,52 @@ impl Renaming {
         }
     }
 
-    /// What the page that is called `page` after renaming says, as a digit.
-    fn said(self, version: &Version, page: Page) -> u8 {
-        let page = match page {
+    const fn page(self, page: Page) -> Page {
+        match page {
             Page::One if self.has(1) => Page::Two,
             Page::Two if self.has(1) => Page::One,
             page => page,
-        };
-        let other = self.has(if page == Page::One { 2 } else { 3 });
-        match version.files.get(&page) {
-            None => 0,
-            Some(text) => 1 + u8::from((*text == Text::A) == other),
+        }
+    }
+
+    /// A text of `page`, as it is called before renaming, as a digit.
+    fn text(self, page: Page, text: Option<Text>) -> u8 {
+        let other = self.has(if matches!(page, Page::One) { 2 } else { 3 });
+        text.map_or(0, |text| 1 + u8::from((text == Text::A) == other))
+    }
+
+    /// What the page that is called `page` after renaming says.
+    fn said(self, version: &Version, page: Page) -> u8 {
+        // Exchanging is its own inverse.
+        let page = self.page(page);
+        self.text(page, version.files.get(&page).copied())
+    }
+
+    /// An operation that can be marked.
+    fn op(self, op: Op) -> Vec<u8> {
+        match op {
+            Op::Edit { branch, page, put, belief } => {
+                let belief = match belief {
+                    Belief::Unsaid => u8::MAX,
+                    Belief::Absent => 0,
+                    Belief::Says(text) => self.text(page, Some(text)),
+                };
+                let (branch, named) = (self.name(branch) as u8, self.page(page) as u8);
+                vec![0, branch, named, self.text(page, put), belief]
+            }
+            Op::Create { name, from } => vec![1, self.name(name) as u8, self.name(from) as u8],
+            Op::Merge { from, into } => vec![2, self.name(into) as u8, self.name(from) as u8],
+            Op::Delete(name) => vec![3, self.name(name) as u8],
+            Op::Restore(name) => vec![4, self.name(name) as u8],
+            Op::Reset(name) => vec![5, self.name(name) as u8],
+            Op::Sync(name) => vec![6, self.name(name) as u8],
+            Op::Tag(name) => vec![7, self.name(name) as u8],
+            Op::Read(_) | Op::Repeat(_) => Vec::new(),
         }
     }
 
     /// Everything that counts, in an order that does not depend on how it came to be.
-    fn write(self, model: &Model) -> Vec<u8> {
+    fn write(self, model: &Model, marked: Option<&Wish>) -> Vec<u8> {
         let mut written =
             Written { renaming: self, model, numbers: BTreeMap::new(), versions: Vec::new() };
         let mut bytes = Vec::new();
@@ -78,6 +111,16 @@ impl Renaming {
             match follows {
                 None => bytes.push(u8::MAX),
                 Some((name, base)) => bytes.extend([self.name(name) as u8, written.number(base)]),
+            }
+        }
+        if let Some(wish) = marked {
+            bytes.extend(self.op(wish.op));
+            bytes.push(wish.version.map_or(u8::MAX, |version| written.number(version)));
+            // What it made is what it is answered with.
+            let logs = model.refs.values().flatten();
+            let made = logs.filter(|movement| movement.request == Some(wish.request));
+            for target in made.map(|movement| movement.target) {
+                bytes.push(target.map_or(u8::MAX, |target| written.number(target)));
             }
         }
         bytes.extend(written.versions.into_iter().flatten());
@@ -116,8 +159,7 @@ impl Written<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::Wish;
-    use super::super::op::{Op, Step};
+    use super::super::op::Step;
     use super::*;
 
     /// The model after these lines.
@@ -135,16 +177,16 @@ mod tests {
     fn names_do_not_count_and_what_happened_does() {
         let one = after(&["ada creates users/a from main", "ada puts A at x/one.md in users/a"]);
         let other = after(&["bob creates users/b from main", "bob puts B at y/two.md in users/b"]);
-        assert_eq!(digest(&one), digest(&other));
+        assert_eq!(digest(&one, None), digest(&other, None));
         let on_main = after(&["ada creates users/a from main", "ada puts A at x/one.md in main"]);
-        assert_ne!(digest(&one), digest(&on_main));
+        assert_ne!(digest(&one, None), digest(&on_main, None));
         let twice = after(&[
             "ada creates users/a from main",
             "ada puts A at x/one.md in users/a",
             "ada puts B at x/one.md in users/a if A",
         ]);
-        assert_ne!(digest(&one), digest(&twice));
-        assert_ne!(digest(&Model::new()), digest(&after(&["ada deletes main"])));
+        assert_ne!(digest(&one, None), digest(&twice, None));
+        assert_ne!(digest(&Model::new(), None), digest(&after(&["ada deletes main"]), None));
         assert_eq!(
             Op::all().len(),
             Op::all().iter().collect::<std::collections::BTreeSet<_>>().len()
@@ -159,6 +201,6 @@ mod tests {
             after(&[fork, "ada puts A at x/one.md in users/a", "ada merges users/a into main"]);
         let twins =
             after(&[fork, "ada puts A at x/one.md in users/a", "ada puts A at x/one.md in main"]);
-        assert_ne!(digest(&same), digest(&twins));
+        assert_ne!(digest(&same, None), digest(&twins, None));
     }
 }

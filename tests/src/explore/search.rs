@@ -8,7 +8,6 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::digest::{Digest, digest, exact_digest};
 use super::flaw::Flawed;
-use super::model::Model;
 use super::op::{Op, Step};
 use super::world::{State, Stepped};
 
@@ -25,6 +24,8 @@ pub struct Search {
     pub threads: usize,
     /// Whether states that differ in names alone are one.
     pub renames: bool,
+    /// Whether one request of each sequence is sent again, after every step behind it.
+    pub marks: bool,
 }
 
 /// What a search came to.
@@ -32,6 +33,8 @@ pub struct Search {
 pub struct Searched {
     /// How many states there are, by how many operations lead to them at least.
     pub states: Vec<usize>,
+    /// How many more there are with one request that made something marked, to be sent again.
+    pub marked: usize,
     /// How many operations were done and checked.
     pub transitions: usize,
     /// A shortest sequence after which something is wrong.
@@ -52,7 +55,13 @@ pub struct Counterexample {
 impl Search {
     /// Everything that can be done, up to so many operations, by two threads.
     pub fn new(depth: usize) -> Self {
-        Self { depth, flaw: None, ops: Op::all(), threads: 2, renames: true }
+        Self { depth, flaw: None, ops: Op::all(), threads: 2, renames: true, marks: false }
+    }
+
+    /// The same with one request of each sequence sent again.
+    #[must_use]
+    pub fn with_marks(self) -> Self {
+        Self { marks: true, ..self }
     }
 
     /// The same with other operations.
@@ -70,7 +79,7 @@ impl Search {
     /// Searches; `tell` hears of each length that is done, with the states that are new.
     pub fn run(&self, tell: &mut dyn FnMut(&Searched, &[State])) -> Searched {
         let first = runtime().block_on(State::first());
-        let mut seen = BTreeSet::from([self.digest(&first.model)]);
+        let mut seen = BTreeSet::from([self.digest(&first, None)]);
         let mut searched = Searched { states: vec![1], ..Searched::default() };
         let mut frontier = vec![first];
         for _ in 0..self.depth {
@@ -83,7 +92,9 @@ impl Search {
                     frontier.push(state);
                 }
             }
-            searched.states.push(frontier.len());
+            let plain = frontier.iter().filter(|state| state.marked.is_none()).count();
+            searched.states.push(plain);
+            searched.marked += frontier.len() - plain;
             tell(&searched, &frontier);
             if searched.found.is_some() {
                 break;
@@ -92,20 +103,23 @@ impl Search {
         searched
     }
 
-    /// Every state that some sequence leads to, the first one included.
+    /// Every state that some sequence leads to, the first one included, without marks.
     ///
     /// # Panics
     ///
     /// If something is wrong on the way.
     pub fn reach(&self) -> Vec<State> {
         let mut states = vec![runtime().block_on(State::first())];
-        let searched = self.run(&mut |_, new| states.extend_from_slice(new));
+        let searched = self.run(&mut |_, new| {
+            states.extend(new.iter().filter(|state| state.marked.is_none()).cloned());
+        });
         assert!(searched.found.is_none(), "{:?}", searched.found);
         states
     }
 
-    fn digest(&self, model: &Model) -> Digest {
-        if self.renames { digest(model) } else { exact_digest(model) }
+    fn digest(&self, state: &State, marked: Option<usize>) -> Digest {
+        let wish = marked.and_then(|step| state.wishes.get(step.checked_sub(1)?));
+        if self.renames { digest(&state.model, wish) } else { exact_digest(&state.model, wish) }
     }
 
     /// Takes every step from every state of `frontier`.
@@ -149,18 +163,27 @@ impl Search {
             let Stepped { state: next, moved, mut found } =
                 state.step(&memory, step, self.flaw).await;
             let place = (at, nth);
-            let digest = self.digest(&next.model);
-            let new = moved && !seen.contains(&digest) && own.insert(digest);
-            if found.is_empty() && new {
+            let mut marks = if moved { vec![next.marked] } else { Vec::new() };
+            if moved && next.marked.is_none() && self.marks {
+                marks.push(Some(next.steps.len()));
+            }
+            let mut reached = Vec::new();
+            for marked in marks {
+                let digest = self.digest(&next, marked);
+                if !seen.contains(&digest) && own.insert(digest) {
+                    reached.push((place, digest, State { marked, ..next.clone() }));
+                }
+            }
+            if found.is_empty() && reached.iter().any(|(.., state)| state.marked.is_none()) {
                 found = next.check(&next.open().await, self.flaw).await;
             }
             Flawed::keep_shown(self.flaw, &mut found);
             if !found.is_empty() {
                 let example = Counterexample { flaw: self.flaw, steps: next.steps, found };
                 level.found_at(place, example);
-            } else if new {
-                level.reached.push((place, digest, next));
+                continue;
             }
+            level.reached.extend(reached);
         }
     }
 }

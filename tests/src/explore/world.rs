@@ -28,6 +28,8 @@ pub struct State {
     pub steps: Vec<Step>,
     /// The wish of each step.
     pub wishes: Vec<Wish>,
+    /// The step whose request is to be sent again, counted from 1.
+    pub marked: Option<usize>,
 }
 
 /// What a step comes to.
@@ -57,6 +59,7 @@ impl State {
             ids: Ids::from([(0, first)]),
             steps: Vec::new(),
             wishes: Vec::new(),
+            marked: None,
         }
     }
 
@@ -79,13 +82,26 @@ impl State {
         Who::ALL[self.steps.len() % Who::ALL.len()]
     }
 
-    /// Every step that can come next: what `ops` has, by whose turn it is, and every earlier
-    /// request once more.
+    /// The steps that are worth taking next: what `ops` has, by whose turn it is. If a request is
+    /// marked, that request again, and of `ops` only what moves a ref: the same state without a mark
+    /// has taken the others.
     pub fn steps_from(&self, ops: &[Op]) -> Vec<Step> {
         let who = self.turn();
-        let again = self.steps.iter().enumerate().filter(|(_, step)| step.op.changes().is_some());
-        let again = again.map(|(at, step)| Step { who: step.who, op: Op::Repeat(at + 1) });
-        ops.iter().map(|op| Step { who, op: *op }).chain(again).collect()
+        let mut steps: Vec<_> = ops.iter().map(|op| Step { who, op: *op }).collect();
+        if let Some(marked) = self.marked {
+            steps.retain(|step| self.moves(*step));
+            steps.push(Step { who: self.wishes[marked - 1].who, op: Op::Repeat(marked) });
+        }
+        steps
+    }
+
+    /// Whether the model moves a ref by this step.
+    fn moves(&self, step: Step) -> bool {
+        let mut model = self.model.clone();
+        self.wish(step).is_some_and(|(wish, _)| {
+            model.apply(&wish);
+            model.movements() > self.model.movements()
+        })
     }
 
     /// The wish of a step, and whether it was had before. `None` if it repeats what is not there.

@@ -80,7 +80,7 @@ pub fn fine_pairs() -> Vec<Scene> {
     FINE.iter().map(|steps| Scene::after(&BEFORE, steps, Grain::Fine)).collect()
 }
 
-/// Every two of [`WIDE`], by two people; calls to refs wait.
+/// Every two of all that can be done to refs, by two people; calls to refs wait.
 pub fn all_pairs() -> Vec<Scene> {
     let mut scenes = Vec::new();
     for (at, one) in WIDE.iter().enumerate() {

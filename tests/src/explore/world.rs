@@ -133,15 +133,18 @@ impl State {
         let subject = Subject::new(memory.clone(), wish.who, state.steps.len(), flaw);
         let (told, mut found) = self.ask(&subject, &wish, repeated).await;
         let after = content(&*memory).await;
-        found.extend(checks::immutable(&self.content, &after));
-        let changes = wish.op.changes();
-        let logs = checks::logs(&state.model, changes, &self.content, &after, &mut state.ids);
-        found.extend(logs);
-        found.extend(checks::answers(wish.op, &told, &right, &state.ids));
         let versions = state.model.versions.len() - self.model.versions.len();
         let movements = state.model.movements() - self.model.movements();
-        found.extend(checks::shared(wish.op, versions, movements, &self.content, &after));
-        state.content = Arc::new(after);
+        // Where nothing was to change and nothing did, all is as it was.
+        if movements > 0 || after != *self.content {
+            found.extend(checks::immutable(&self.content, &after));
+            let changes = wish.op.changes();
+            let ids = &mut state.ids;
+            found.extend(checks::logs(&state.model, changes, &self.content, &after, ids));
+            found.extend(checks::shared(wish.op, versions, movements, &self.content, &after));
+            state.content = Arc::new(after);
+        }
+        found.extend(checks::answers(wish.op, &told, &right, &state.ids));
         Stepped { state, moved: movements > 0, found }
     }
 

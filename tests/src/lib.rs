@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clocked;
 pub mod counting;
 pub mod env;
+pub mod explore;
 pub mod faulty;
 pub mod invariants;
 mod loopback;

@@ -1,18 +1,21 @@
 //! Stores with one deliberate flaw each, to prove that the checks of the invariants can fail.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cas_core::name::{BookId, RefName, RequestId};
-use cas_core::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome};
+use cas_core::name::{Actor, BookId, EntryId, RefName, RequestId};
+use cas_core::refs::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
 use cas_core::store::Refs;
+use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use object_store::memory::InMemory;
 use object_store::path::Path as Key;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// What is wrong with a [`MutantStore`].
@@ -24,6 +27,14 @@ pub enum Flaw {
     Drops(&'static str),
     /// With every put below `refs/`, something else is written as well.
     CopiesAlong,
+    /// With every put below `refs/`, the entries that are there get another byte.
+    TouchesOld,
+    /// Objects are kept back until an entry was put, and put then.
+    EntryFirst,
+    /// That a key is taken is said to be success.
+    TakesTakenForDone,
+    /// Every entry but a first one names another entry than the one before it.
+    ForksLogs,
 }
 
 /// An object store with a flaw.
@@ -31,13 +42,57 @@ pub enum Flaw {
 pub struct MutantStore {
     inner: Arc<dyn ObjectStore>,
     flaw: Flaw,
+    /// What is kept back.
+    held: Mutex<BTreeMap<Key, PutPayload>>,
 }
 
 impl MutantStore {
     /// `inner` with `flaw`.
     pub fn new(inner: Arc<dyn ObjectStore>, flaw: Flaw) -> Self {
-        Self { inner, flaw }
+        Self { inner, flaw, held: Mutex::default() }
     }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Key, PutPayload>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts what was kept back.
+    async fn release(&self) -> Result<()> {
+        let held = std::mem::take(&mut *self.held());
+        for (key, payload) in held {
+            self.inner.put_opts(&key, payload, PutOptions::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives every object below `folder` another byte.
+    async fn touch(&self, folder: &str) -> Result<()> {
+        let folder = Key::from(folder);
+        let keys: Vec<_> = self.inner.list(Some(&folder)).try_collect().await?;
+        for meta in keys {
+            let found = self.inner.get_opts(&meta.location, GetOptions::default()).await?;
+            let bytes = [&found.bytes().await?[..], &[0]].concat();
+            self.inner.put_opts(&meta.location, bytes.into(), PutOptions::default()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The entry, naming another one as the one before it.
+fn forked(payload: PutPayload) -> PutPayload {
+    let bytes = Bytes::from(payload);
+    match RefEntry::from_stored(&bytes) {
+        Ok(LogEntry { entry, .. }) if entry.previous.is_some() => {
+            let previous = Some(EntryId::of(b"another"));
+            RefEntry { previous, ..entry }.to_stored().1.into()
+        }
+        _ => bytes.into(),
+    }
+}
+
+/// The answer to a put.
+fn acknowledged() -> PutResult {
+    PutResult { e_tag: None, version: None, extensions: object_store::Extensions::default() }
 }
 
 impl fmt::Display for MutantStore {
@@ -56,19 +111,33 @@ impl ObjectStore for MutantStore {
     ) -> Result<PutResult> {
         match self.flaw {
             Flaw::IgnoresPutIfAbsent => options.mode = PutMode::Overwrite,
-            Flaw::Drops(folder) if key.as_ref().starts_with(folder) => {
-                return Ok(PutResult {
-                    e_tag: None,
-                    version: None,
-                    extensions: object_store::Extensions::default(),
-                });
-            }
+            Flaw::Drops(folder) if key.as_ref().starts_with(folder) => return Ok(acknowledged()),
             Flaw::CopiesAlong if key.as_ref().starts_with("refs/") => {
                 let along = Key::from(format!("blobs/{key}"));
                 let bytes = Bytes::from(payload.clone());
                 self.inner.put_opts(&along, bytes.into(), PutOptions::default()).await?;
             }
-            Flaw::Drops(_) | Flaw::CopiesAlong => {}
+            Flaw::TouchesOld if key.as_ref().starts_with("refs/") => self.touch("refs").await?,
+            Flaw::EntryFirst if key.as_ref().starts_with("refs/") => {
+                let put = self.inner.put_opts(key, payload, options).await;
+                self.release().await?;
+                return put;
+            }
+            Flaw::EntryFirst => {
+                self.held().insert(key.clone(), payload);
+                return Ok(acknowledged());
+            }
+            Flaw::ForksLogs if key.as_ref().starts_with("refs/") => {
+                let payload = forked(payload);
+                return self.inner.put_opts(key, payload, options).await;
+            }
+            Flaw::TakesTakenForDone => {
+                return match self.inner.put_opts(key, payload, options).await {
+                    Err(Error::AlreadyExists { .. }) => Ok(acknowledged()),
+                    other => other,
+                };
+            }
+            Flaw::Drops(_) | Flaw::CopiesAlong | Flaw::TouchesOld | Flaw::ForksLogs => {}
         }
         self.inner.put_opts(key, payload, options).await
     }
@@ -82,6 +151,12 @@ impl ObjectStore for MutantStore {
     }
 
     async fn get_opts(&self, key: &Key, options: GetOptions) -> Result<GetResult> {
+        let held = self.held().get(key).cloned();
+        if let Some(payload) = held {
+            let own = InMemory::new();
+            own.put_opts(key, payload, PutOptions::default()).await?;
+            return own.get_opts(key, options).await;
+        }
         self.inner.get_opts(key, options).await
     }
 
@@ -114,6 +189,8 @@ pub enum RefFlaw {
     MovesMainToo,
     /// Takes every repeated request for a new one.
     ForgetsRequests,
+    /// Writes every entry in the name of nobody in particular.
+    ForgetsActors,
 }
 
 /// Refs with a flaw.
@@ -156,6 +233,9 @@ impl Refs for MutantRefs {
         match self.flaw {
             RefFlaw::ForgetsExpectations => update.expect = Expectation::Any,
             RefFlaw::ForgetsRequests => update.request_id = self.fresh(),
+            RefFlaw::ForgetsActors => {
+                update.actor = Actor::parse("somebody").unwrap_or(update.actor);
+            }
             RefFlaw::MovesMainToo => {
                 let main = RefUpdate {
                     name: RefName::main(),

@@ -177,17 +177,8 @@ impl Repository {
         commit: CommitId,
     ) -> Result<LogEntry, RepoError> {
         self.check_target(&request.book, &request.name, commit).await?;
-        self.create_with(request, commit, Metadata::new()).await
-    }
-
-    pub(super) async fn create_with(
-        &self,
-        request: &RefRequest,
-        commit: CommitId,
-        metadata: Metadata,
-    ) -> Result<LogEntry, RepoError> {
         let (expect, create) = (Expectation::Absent, Operation::create());
-        match self.move_ref_with(request, expect, Some(commit), create, metadata).await {
+        match self.move_ref(request, expect, Some(commit), create).await {
             Err(RepoError::RefMoved { book, name, current: Some(commit) }) => {
                 Err(RepoError::RefExists { book, name, commit })
             }
@@ -208,9 +199,7 @@ impl Repository {
         expect: Expectation,
     ) -> Result<Deletion, RepoError> {
         let RefRequest { book, name, .. } = request;
-        let Some(head) = self.store.refs().head(book, name).await? else {
-            return Err(self.no_ref(book, name).await?);
-        };
+        let head = self.newest(book, name).await?;
         let delete = Operation::delete();
         if let Some(entry) =
             self.earlier(request, &head, &delete, |target| target.is_none()).await?
@@ -232,9 +221,7 @@ impl Repository {
     pub async fn restore_branch(&self, request: &RefRequest) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
-        let Some(head) = self.store.refs().head(book, name).await? else {
-            return Err(self.no_ref(book, name).await?);
-        };
+        let head = self.newest(book, name).await?;
         let restore = Operation::restore();
         if let Some(entry) =
             self.earlier(request, &head, &restore, |target| target.is_some()).await?
@@ -262,12 +249,14 @@ impl Repository {
     ) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
-        let (head, current) = self.live(book, name).await?;
+        let head = self.newest(book, name).await?;
         let reset = Operation::reset();
         let same = |target: Option<CommitId>| target == Some(commit);
+        // Also of a branch that was deleted since.
         if let Some(entry) = self.earlier(request, &head, &reset, same).await? {
             return Ok(entry);
         }
+        let current = Self::target_of(&head)?;
         let expect = match expect {
             Expectation::Any => Expectation::Is(current),
             said => said,

@@ -91,6 +91,21 @@ impl BranchStart {
         Ok(metadata)
     }
 
+    /// What became of a branch, by what was answered to the update that was to make it.
+    fn answer(&self, update: &RefUpdate, answer: UpdateOutcome) -> Result<BranchMade, RepoError> {
+        let RefUpdate { book, name, request_id, .. } = update;
+        Ok(match answer {
+            UpdateOutcome::Moved(entry) if self.made(&entry) => BranchMade::Created(entry),
+            UpdateOutcome::Moved(entry) => return Err(RepoError::request_used(&entry, request_id)),
+            UpdateOutcome::Refused(Some(head)) if self.is_like(&head) => BranchMade::Existing(head),
+            UpdateOutcome::Refused(Some(head)) => BranchMade::InTheWay(head),
+            UpdateOutcome::Refused(None) => {
+                let (book, name) = (book.clone(), name.clone());
+                return Err(RepoError::RefMoved { book, name, current: None });
+            }
+        })
+    }
+
     /// Whether an entry made a branch here, now or by an earlier try.
     fn made(&self, entry: &LogEntry) -> bool {
         entry.entry.operation == Operation::create() && self.is_like(entry)
@@ -146,14 +161,27 @@ impl Repository {
     }
 
     /// Makes a branch of the book of `start`.
+    ///
+    /// A repeated request is answered with the entry that it made, also where the version to begin
+    /// at moved since.
     pub async fn create_branch(
         &self,
         request: &RefRequest,
         start: &BranchStart,
     ) -> Result<LogEntry, RepoError> {
-        Self::check_branch(&request.book, &request.name)?;
-        let metadata = start.metadata_of(&request.name)?;
-        self.create_with(request, start.commit, metadata).await
+        let RefRequest { name, message, request_id, .. } = request;
+        let update = self.making(name, start, message, request_id.clone())?;
+        let answer = self.store.refs().update(&update).await?;
+        match start.answer(&update, answer)? {
+            BranchMade::Created(entry) => Ok(entry),
+            BranchMade::Existing(head) | BranchMade::InTheWay(head) => {
+                let (book, name, current) = (update.book, update.name, head.entry.target);
+                Err(match current {
+                    Some(commit) => RepoError::RefExists { book, name, commit },
+                    None => RepoError::RefMoved { book, name, current },
+                })
+            }
+        }
     }
 
     /// Makes branches, at most [`BRANCHES_AT_ONCE`] of them; the answers are in the same order.
@@ -168,41 +196,37 @@ impl Repository {
         message: &str,
         request_id: Option<&RequestId>,
     ) -> Result<Vec<Result<BranchMade, RepoError>>, RepoError> {
-        let began = self.env.clock.now();
-        let update = |name: &RefName| {
-            Self::check_branch(&start.book, name)?;
-            Ok::<_, RepoError>(RefUpdate {
-                book: start.book.clone(),
-                name: name.clone(),
-                expect: Expectation::Absent,
-                target: Some(start.commit),
-                actor: self.actor.clone(),
-                operation: Operation::create(),
-                message: subject_of(message),
-                request_id: request_id.cloned().unwrap_or_else(|| self.env.request_id()),
-                metadata: start.metadata_of(name)?,
-                began,
-            })
+        let update = |name| {
+            let request_id = request_id.cloned().unwrap_or_else(|| self.env.request_id());
+            self.making(name, start, message, request_id)
         };
         let updates = names.iter().map(update).collect::<Result<Vec<_>, _>>()?;
         let answers = self.store.refs().update_all(&updates).await;
-        let made = answers.into_iter().zip(&updates).map(|(answer, update)| {
-            let RefUpdate { name, request_id, .. } = update;
-            Ok(match answer? {
-                UpdateOutcome::Moved(entry) if start.made(&entry) => BranchMade::Created(entry),
-                UpdateOutcome::Moved(entry) => {
-                    return Err(RepoError::request_used(&entry, request_id));
-                }
-                UpdateOutcome::Refused(Some(head)) if start.is_like(&head) => {
-                    BranchMade::Existing(head)
-                }
-                UpdateOutcome::Refused(Some(head)) => BranchMade::InTheWay(head),
-                UpdateOutcome::Refused(None) => {
-                    let (book, name) = (start.book.clone(), name.clone());
-                    return Err(RepoError::RefMoved { book, name, current: None });
-                }
-            })
-        });
+        let made = answers.into_iter().zip(&updates);
+        let made = made.map(|(answer, update)| start.answer(update, answer?));
         Ok(made.collect())
+    }
+
+    /// The update that makes a branch.
+    fn making(
+        &self,
+        name: &RefName,
+        start: &BranchStart,
+        message: &str,
+        request_id: RequestId,
+    ) -> Result<RefUpdate, RepoError> {
+        Self::check_branch(&start.book, name)?;
+        Ok(RefUpdate {
+            book: start.book.clone(),
+            name: name.clone(),
+            expect: Expectation::Absent,
+            target: Some(start.commit),
+            actor: self.actor.clone(),
+            operation: Operation::create(),
+            message: subject_of(message),
+            request_id,
+            metadata: start.metadata_of(name)?,
+            began: self.env.clock.now(),
+        })
     }
 }

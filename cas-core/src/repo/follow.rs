@@ -28,13 +28,14 @@ impl Repository {
     ) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
-        let (head, commit) = self.live(book, name).await?;
+        let head = self.newest(book, name).await?;
         let follow = Operation::follow();
         if let Some(entry) =
             self.earlier(request, &head, &follow, |target| target.is_some()).await?
         {
             return Ok(entry);
         }
+        let commit = Self::target_of(&head)?;
         let present = head.entry.upstream();
         let wanted = match following {
             None => None,

@@ -195,10 +195,12 @@ impl Repository {
         Self::check_branch(book, into)?;
         let operation = Operation::merge();
         for attempt in 0..ATTEMPTS {
-            let (head, ours) = self.live(book, into).await?;
+            let head = self.newest(book, into).await?;
+            // Also into a branch that was deleted since.
             if let Some(entry) = earlier_try(self.store.refs(), &head, &request.request_id).await? {
                 return self.merge_again(entry, request).await;
             }
+            let ours = Self::target_of(&head)?;
             let upstream = head.entry.upstream();
             let followed = upstream
                 .clone()

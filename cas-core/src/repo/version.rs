@@ -4,7 +4,9 @@ use super::{RepoError, Repository, Unpublished};
 use crate::env::Timestamp;
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId, TreeId};
 use crate::object::{Commit, Metadata, Tree};
-use crate::refs::{Expectation, LogEntry, RefUpdate, UpdateOutcome, Upstream, subject_of};
+use crate::refs::{
+    Expectation, LogEntry, RefEntry, RefUpdate, UpdateOutcome, Upstream, subject_of,
+};
 use crate::schema::{BOOK_FILE, Violation};
 use crate::store::Session;
 
@@ -107,13 +109,27 @@ impl Repository {
         book: &BookId,
         name: &RefName,
     ) -> Result<(LogEntry, CommitId), RepoError> {
-        let Some(head) = self.store.refs().head(book, name).await? else {
-            return Err(self.no_ref(book, name).await?);
-        };
-        match head.entry.target {
-            Some(commit) => Ok((head, commit)),
-            None => Err(RepoError::Deleted { book: book.clone(), name: name.clone() }),
+        let head = self.newest(book, name).await?;
+        let commit = Self::target_of(&head)?;
+        Ok((head, commit))
+    }
+
+    /// The newest entry of a ref that is there or was, and is deleted.
+    pub(crate) async fn newest(
+        &self,
+        book: &BookId,
+        name: &RefName,
+    ) -> Result<LogEntry, RepoError> {
+        match self.store.refs().head(book, name).await? {
+            Some(head) => Ok(head),
+            None => Err(self.no_ref(book, name).await?),
         }
+    }
+
+    /// Where a ref points that must not be deleted, by its newest entry.
+    pub(crate) fn target_of(head: &LogEntry) -> Result<CommitId, RepoError> {
+        let RefEntry { book, name, target, .. } = &head.entry;
+        target.ok_or_else(|| RepoError::Deleted { book: book.clone(), name: name.clone() })
     }
 
     /// Refuses tags where a branch is needed.

@@ -23,6 +23,7 @@ mod codec_properties;
 mod collect;
 mod conformance;
 mod crash;
+mod explore;
 mod fleet;
 mod format;
 mod hostile;

@@ -1,0 +1,143 @@
+//! Explores every small instance of the store: see `docs/explorer.md`.
+//!
+//! ```sh
+//! cargo run --release -p cas-tests --example explore -- [WHAT …] [--depth N] [--save FILE]
+//! cargo run --release -p cas-tests --example explore -- --replay FILE
+//! ```
+//!
+//! WHAT is `sequences`, `repeats`, `branches`, `schedules`, `failures` or `mutations`; all of them if nothing
+//! is said. `--depth` is how many operations a sequence has at most.
+
+use std::error::Error;
+use std::time::Instant;
+
+use cas_tests::explore::failures::Failures;
+use cas_tests::explore::op::Op;
+use cas_tests::explore::search::{Search, Searched};
+use cas_tests::explore::{mutations, scenes, trace};
+use cas_tests::tell;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut what = Vec::new();
+    let (mut depth, mut save) = (5, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} wants a value"));
+        match argument.as_str() {
+            "--depth" => depth = value()?.parse()?,
+            "--save" => save = Some(value()?),
+            "--replay" => return replay(&value()?),
+            _ => what.push(argument),
+        }
+    }
+    let wanted = |name: &str| what.is_empty() || what.iter().any(|what| what == name);
+    let mut found = None;
+    if wanted("sequences") {
+        found = found.or(sequences("sequences", &Search::new(depth)));
+    }
+    if wanted("repeats") {
+        found = found
+            .or_else(|| sequences("repeats", &Search::new(depth.saturating_sub(1)).with_marks()));
+    }
+    if wanted("branches") {
+        let search = Search::new(depth + 1).with_ops(Op::of_branches());
+        found = found.or(sequences("branches", &search));
+    }
+    if wanted("schedules") {
+        found = found.or_else(schedules);
+    }
+    if wanted("failures") {
+        found = found.or_else(|| failures(depth.saturating_sub(3)));
+    }
+    if wanted("mutations") {
+        found = found.or_else(hunt);
+    }
+    let Some(found) = found else { return Ok(()) };
+    tell(&found);
+    if let Some(file) = save {
+        std::fs::write(file, found)?;
+    }
+    Err("something is wrong".into())
+}
+
+/// Seconds since some time before.
+#[expect(clippy::disallowed_methods, reason = "measuring is reading the clock")]
+fn stopwatch() -> impl Fn() -> f64 {
+    let started = Instant::now();
+    move || started.elapsed().as_secs_f64()
+}
+
+fn sequences(name: &str, search: &Search) -> Option<String> {
+    let seconds = stopwatch();
+    let searched = search.run(&mut |so_far: &Searched, _| {
+        let all: usize = so_far.states.iter().sum();
+        tell(&format!(
+            "{name} of {} operations: {} new states, {all} in all, {} with a request marked, \
+             {} transitions, {:.1} s",
+            so_far.states.len() - 1,
+            so_far.states.last().unwrap_or(&0),
+            so_far.marked,
+            so_far.transitions,
+            seconds()
+        ));
+    });
+    searched.found.map(|found| found.to_text())
+}
+
+fn schedules() -> Option<String> {
+    let all = [
+        ("pairs, every call", scenes::fine_pairs()),
+        ("all pairs, calls to refs", scenes::all_pairs()),
+        ("threes, calls to refs", scenes::threes(true)),
+    ];
+    for (name, scenes) in all {
+        let seconds = stopwatch();
+        let tried = scenes::try_all(&scenes);
+        tell(&format!(
+            "schedules, {name}: {} scenes, {} points, {} ends, up to {} calls, {:.1} s",
+            scenes.len(),
+            tried.points,
+            tried.ends,
+            tried.longest,
+            seconds()
+        ));
+        if let Some(found) = tried.found {
+            return Some(found.to_text());
+        }
+    }
+    None
+}
+
+fn failures(depth: usize) -> Option<String> {
+    let seconds = stopwatch();
+    let states = Search::new(depth).reach();
+    let failed = Failures::of(Op::all()).run(&states);
+    tell(&format!(
+        "failures of the last of {} operations: {} states, {} failures, {:.1} s",
+        depth + 1,
+        states.len(),
+        failed.runs,
+        seconds()
+    ));
+    failed.found.map(|found| found.to_text())
+}
+
+fn hunt() -> Option<String> {
+    let mut missed = None;
+    for hunted in mutations::hunt_all() {
+        let length = hunted.found.map_or_else(|| "NOT FOUND".to_owned(), |found| found.length);
+        tell(&format!("{:?}, {} -> {length}", hunted.flaw, hunted.flaw.breaks()));
+        if length == "NOT FOUND" {
+            missed = Some(format!("# {:?} is not found\n", hunted.flaw));
+        }
+    }
+    missed
+}
+
+fn replay(file: &str) -> Result<(), Box<dyn Error>> {
+    let found = trace::replay(&std::fs::read_to_string(file)?, &mut |step, found| {
+        let lines: String = found.iter().map(|what| format!("\n    {what}")).collect();
+        tell(&format!("{step}{lines}"));
+    })?;
+    if found.is_empty() { Ok(()) } else { Err("something is wrong".into()) }
+}

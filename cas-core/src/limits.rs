@@ -69,10 +69,10 @@ pub const GC_ENTRY_BYTES: usize = 1024 * 1024;
 
 /// How long an object that nothing reaches is left alone, and how long a list of condemned objects
 /// is published before anything on it is deleted. No session of a writer lasts half as long.
-pub const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+pub const GRACE: Duration = Duration::from_hours(24);
 
 /// How long after a look at an object its deletion may still take effect.
-pub const DELETE_DEADLINE: Duration = Duration::from_secs(60);
+pub const DELETE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Largest format marker, in bytes.
 pub const MARKER_BYTES: usize = 1024;

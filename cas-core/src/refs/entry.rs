@@ -9,9 +9,6 @@ use crate::object::{Metadata, MetadataWire, check_message};
 /// The format version of encoded entries.
 const VERSION: u64 = 1;
 
-/// What the entry that deletes a branch says if its content is to be forgotten.
-pub(crate) const FORGOTTEN: &str = "forgotten";
-
 /// The length of the stored id behind an entry: a CBOR byte string of 32 bytes.
 const CHECK_BYTES: usize = 34;
 
@@ -68,12 +65,6 @@ type Wire = (
 );
 
 impl RefEntry {
-    /// Whether nothing that the ref named up to here is to be kept for its sake: the branch was
-    /// deleted so that its content is forgotten.
-    pub fn is_forgotten(&self) -> bool {
-        self.target.is_none() && self.metadata.get(FORGOTTEN).is_some()
-    }
-
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
         codec::encode(&(

@@ -176,6 +176,7 @@ impl Repository {
         request: &RefRequest,
         commit: CommitId,
     ) -> Result<LogEntry, RepoError> {
+        self.store.refs().will_update();
         self.check_target(&request.book, &request.name, commit).await?;
         let (expect, create) = (Expectation::Absent, Operation::create());
         match self.move_ref(request, expect, Some(commit), create).await {
@@ -247,6 +248,7 @@ impl Repository {
         expect: Expectation,
         commit: CommitId,
     ) -> Result<LogEntry, RepoError> {
+        self.store.refs().will_update();
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
         let head = self.newest(book, name).await?;

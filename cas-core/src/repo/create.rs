@@ -131,6 +131,7 @@ impl Repository {
         upstream: &UpstreamChoice,
         follow: Option<Follow>,
     ) -> Result<BranchStart, RepoError> {
+        self.store.refs().will_update();
         let book = from.book.clone();
         let newest = Revision::head(book.clone(), RefName::main());
         let commit = self.resolve_id(from).await?;

@@ -200,6 +200,7 @@ impl Repository {
             message: wish.request.message.clone(),
             metadata: Metadata::new(),
         };
+        self.store.refs().will_update();
         let commit = session.put_commit(&commit).await?;
         chain.requests.push(Request {
             request_id: wish.request.request_id.clone(),

@@ -266,6 +266,7 @@ impl Repository {
         &self,
         brings: Vec<Bring>,
     ) -> Result<Vec<Result<Option<MergeReport>, RepoError>>, RepoError> {
+        self.store.refs().will_update();
         let session = Arc::new(self.store.session().await?);
         let (repo, writing) = (self.clone(), session.clone());
         let staged = for_each(brings, self.jobs, move |bring| {

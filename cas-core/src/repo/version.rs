@@ -68,6 +68,7 @@ impl Repository {
             message: request.message.clone(),
             metadata: Metadata::new(),
         };
+        self.store.refs().will_update();
         let id = session.put_commit(&commit).await?;
         session.publish().await?;
         // After publishing, because the new trees can be read then. What is refused is named by

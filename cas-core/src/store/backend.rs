@@ -115,6 +115,10 @@ pub trait Refs: Debug + Send + Sync {
         one_by_one(self, updates).await
     }
 
+    /// Says that an update is being prepared, so that what it needs to know of the store can be
+    /// asked meanwhile. A hint, which changes no result.
+    fn will_update(&self) {}
+
     /// How many updates are best made by one call: enough to be worth it, and not so many that
     /// nothing is told for long.
     fn updates_together(&self) -> usize {

@@ -120,6 +120,11 @@ impl Bucket {
         self.local.is_none()
     }
 
+    /// Whether every request takes a round trip.
+    pub(crate) const fn is_over_network(&self) -> bool {
+        self.pages.is_some()
+    }
+
     /// Refuses every write from now on, through this and all its clones.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);

@@ -180,15 +180,14 @@ impl StoreError {
         match self {
             Self::Backend { source, .. } => Cause::of(source).kind,
             Self::Credentials { .. } => ErrorKind::PermissionDenied,
-            Self::BadGcLog { source: DecodeError::UnknownVersion { .. }, .. } => ErrorKind::Invalid,
-            Self::BadGcLog { .. } => ErrorKind::Corrupt,
-            Self::Lost { .. } => ErrorKind::Corrupt,
-            Self::Collected { .. } | Self::TookTooLong { .. } => ErrorKind::Unavailable,
-            Self::GivenUp => ErrorKind::Unavailable,
-            Self::Io { source, .. } => source.into(),
-            Self::Missing { .. } | Self::Damaged { .. } | Self::Undecodable { .. } => {
-                ErrorKind::Corrupt
+            Self::Collected { .. } | Self::TookTooLong { .. } | Self::GivenUp => {
+                ErrorKind::Unavailable
             }
+            Self::Io { source, .. } => source.into(),
+            Self::Missing { .. }
+            | Self::Damaged { .. }
+            | Self::Undecodable { .. }
+            | Self::Lost { .. } => ErrorKind::Corrupt,
             Self::Wire(source) => source.kind(),
             Self::Remote(source) => source.kind(),
             Self::ContentChanged { .. } => ErrorKind::Conflict,
@@ -201,7 +200,7 @@ impl StoreError {
             | Self::NoBucket { .. }
             | Self::BadLocation { .. } => ErrorKind::Invalid,
             // A version that is not known here is no damage.
-            Self::BadMarker { source, .. } => match source {
+            Self::BadMarker { source, .. } | Self::BadGcLog { source, .. } => match source {
                 DecodeError::UnknownVersion { .. } => ErrorKind::Invalid,
                 _ => ErrorKind::Corrupt,
             },

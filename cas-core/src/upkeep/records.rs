@@ -183,8 +183,7 @@ fn keep_new<const N: usize>(added: &mut Vec<[u8; N]>, known: &[[u8; N]]) {
 /// Both of two sorted lists that have nothing in common.
 fn merged<const N: usize>(mut known: Vec<[u8; N]>, fresh: &[[u8; N]]) -> Vec<[u8; N]> {
     known.extend(fresh);
-    // Two runs that are each in order: this merges them.
-    known.sort();
+    known.sort_unstable();
     known
 }
 

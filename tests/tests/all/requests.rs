@@ -39,9 +39,13 @@ const LATENCY: Duration = Duration::from_secs(1);
 /// A ref whose position is not known: a list of one key for the newest entry, and that entry.
 const REF: Counts = counts(0, 1, 1);
 
+/// The first move of a ref in a process, or in ten minutes: a list of one key, to see whether
+/// garbage is being collected.
+const LOOK: Counts = counts(0, 0, 1);
+
 /// What a new version of a branch that is there costs beside its objects: its commit, a list for
-/// the newest entry again, and the next entry.
-const NEXT: Counts = counts(2, 0, 1);
+/// the newest entry again, the next entry, and the look at garbage collection.
+const NEXT: Counts = counts(2, 0, 1 + 1);
 
 /// So many puts, gets and lists, and nothing else.
 const fn counts(put: u64, get: u64, list: u64) -> Counts {

@@ -21,13 +21,13 @@ use super::{GcLog, Open};
 use crate::env::{Env, Timestamp};
 use crate::limits;
 use crate::name::{BlobId, BookId, CommitId, Hash, RefName, TreeId};
-use crate::object::{Kind, Tree};
+use crate::object::{Entry, Kind, Tree};
 use crate::refs::{Expectation, LogEntry, RefError, RefLog, RefUpdate, UpdateOutcome, Upstream};
 use crate::repo::for_each;
 use crate::store::{Bucket, ByteStream, Refs, Store, StoreError, layout};
 
 /// How long what was read of the log of garbage collection is good for.
-const GOOD_FOR: Duration = Duration::from_secs(600);
+const GOOD_FOR: Duration = Duration::from_mins(10);
 
 /// How many objects are put again at once.
 const JOBS: usize = 16;
@@ -37,7 +37,10 @@ const REMEMBERED: usize = 1 << 20;
 
 /// The refs of a bucket, guarded.
 #[derive(Debug)]
-pub(crate) struct GuardedRefs {
+pub(crate) struct GuardedRefs(Arc<Guard>);
+
+#[derive(Debug)]
+struct Guard {
     inner: RefLog,
     bucket: Bucket,
     /// The objects, read through no cache.
@@ -45,6 +48,8 @@ pub(crate) struct GuardedRefs {
     log: GcLog,
     env: Env,
     seen: Mutex<Option<Seen>>,
+    /// Held by whoever looks, so that others wait for what it sees.
+    looking: tokio::sync::Mutex<()>,
 }
 
 /// What was seen of the log of garbage collection.
@@ -80,16 +85,19 @@ struct Waiting {
 impl GuardedRefs {
     /// `refs` of `bucket`, and the `store` in it, read through no cache.
     pub(crate) fn new(bucket: Bucket, refs: RefLog, store: Store, env: Env) -> Self {
-        Self {
+        Self(Arc::new(Guard {
             inner: refs,
             log: GcLog::new(bucket.clone(), env.clone()),
             bucket,
             store,
             env,
             seen: Mutex::default(),
-        }
+            looking: tokio::sync::Mutex::default(),
+        }))
     }
+}
 
+impl Guard {
     /// Makes sure that what an update names is there to stay.
     async fn prepare(&self, update: &RefUpdate) -> Result<(), RefError> {
         self.check_duration(update)?;
@@ -121,6 +129,7 @@ impl GuardedRefs {
 
     /// What is open, as it was at most ten minutes ago.
     async fn look(&self) -> Result<Seen, StoreError> {
+        let _looking = self.looking.lock().await;
         let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let now = self.env.clock.now();
         let is_good = |seen: &Seen| {
@@ -222,7 +231,7 @@ impl GuardedRefs {
                 continue;
             }
             let kind = if entry.kind.is_tree() { Kind::Tree } else { Kind::Blob };
-            walk.push(kind, entry.id, other.and_then(|other| other.tree_id()), doubtful);
+            walk.push(kind, entry.id, other.and_then(Entry::tree_id), doubtful);
         }
         Ok(())
     }
@@ -325,7 +334,7 @@ fn gone(error: StoreError) -> StoreError {
 #[async_trait]
 impl Refs for GuardedRefs {
     async fn head(&self, book: &BookId, name: &RefName) -> Result<Option<LogEntry>, RefError> {
-        self.inner.head(book, name).await
+        self.0.inner.head(book, name).await
     }
 
     async fn entry(
@@ -334,13 +343,13 @@ impl Refs for GuardedRefs {
         name: &RefName,
         seq: u64,
     ) -> Result<Option<LogEntry>, RefError> {
-        self.inner.entry(book, name, seq).await
+        self.0.inner.entry(book, name, seq).await
     }
 
     async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
-        self.prepare(update).await?;
-        let outcome = self.inner.update(update).await?;
-        self.check_late(update, &outcome).await?;
+        self.0.prepare(update).await?;
+        let outcome = self.0.inner.update(update).await?;
+        self.0.check_late(update, &outcome).await?;
         Ok(outcome)
     }
 
@@ -348,15 +357,15 @@ impl Refs for GuardedRefs {
         let mut refused = Vec::new();
         let mut ready = Vec::with_capacity(updates.len());
         for (at, update) in updates.iter().enumerate() {
-            match self.prepare(update).await {
+            match self.0.prepare(update).await {
                 Ok(()) => ready.push(update.clone()),
                 Err(error) => refused.push((at, error)),
             }
         }
-        let mut answers = self.inner.update_all(&ready).await;
+        let mut answers = self.0.inner.update_all(&ready).await;
         for (update, answer) in ready.iter().zip(&mut answers) {
             if let Ok(outcome) = answer
-                && let Err(error) = self.check_late(update, outcome).await
+                && let Err(error) = self.0.check_late(update, outcome).await
             {
                 *answer = Err(error);
             }
@@ -367,19 +376,27 @@ impl Refs for GuardedRefs {
         answers
     }
 
+    fn will_update(&self) {
+        // Where looking takes a round trip, it is made while the rest is prepared.
+        if self.0.bucket.is_over_network() {
+            let guard = self.0.clone();
+            tokio::spawn(async move { guard.look().await.map(|_| ()) });
+        }
+    }
+
     fn updates_together(&self) -> usize {
-        self.inner.updates_together()
+        self.0.inner.updates_together()
     }
 
     async fn may_be_collected(&self) -> Result<bool, RefError> {
-        Ok(self.log.has_deleted().await?)
+        Ok(self.0.log.has_deleted().await?)
     }
 
     async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
-        self.inner.names(book).await
+        self.0.inner.names(book).await
     }
 
     async fn books(&self) -> Result<Vec<BookId>, RefError> {
-        self.inner.books().await
+        self.0.inner.books().await
     }
 }

@@ -54,7 +54,7 @@ impl Upkeep {
             match opened {
                 Ok(opened) => claims.take(id, opened).map_err(keeping())?,
                 Err(StoreError::Missing { kind: Kind::Commit, .. }) if may_be_gone => {
-                    collected += 1
+                    collected += 1;
                 }
                 Err(error) => faults.push(of_error(&error, true)),
             }

@@ -86,7 +86,8 @@ impl Upkeep {
         kind: Kind,
         id: Hash,
     ) -> Result<(), UpkeepError> {
-        if !objects.faults.contains_key(&(kind, id)) {
+        let is_told = objects.faults.contains_key(&(kind, id));
+        if !is_told {
             let opened = match kind {
                 Kind::Blob if self.store.size(kind, &id).await?.is_some() => return Ok(()),
                 Kind::Blob => Err(StoreError::Missing { kind, id }),

@@ -91,9 +91,6 @@ impl Upkeep {
             return Ok(Vec::new());
         };
         let mut commits = named_by(&head);
-        if head.entry.is_forgotten() {
-            return Ok(commits);
-        }
         let (newest, now) = (head.entry.seq, self.env.clock.now());
         // What an entry names was there until the next one came.
         let mut until = head.entry.time;
@@ -113,9 +110,6 @@ impl Upkeep {
             }
             let entry = entry?.ok_or_else(|| RefError::gap(book, name, seq))?;
             commits.extend(named_by(&entry));
-            if entry.entry.is_forgotten() {
-                break;
-            }
             until = entry.entry.time;
         }
         Ok(commits)

@@ -146,7 +146,7 @@ async fn invariant_gc_safe_a_writer_who_looked_before_the_list_was_published() {
             let other = [put("other.md", b"other", Precondition::Absent)];
             edit(&writer, "other", &other).await;
             shelf.gc().await;
-            shelf.clock.advance(Duration::from_secs(hours * 3600));
+            shelf.clock.advance(Duration::from_hours(hours));
             let written = write(&writer, what, shelf.left).await;
             assert!(written.is_ok(), "{what:?}: {written:?}");
             shelf.wait();
@@ -174,7 +174,7 @@ async fn invariant_gc_safe_a_write_that_took_too_long_is_refused() {
         metadata: cas_core::object::Metadata::new(),
         began: now,
     };
-    shelf.clock.advance(Duration::from_secs(12 * 3600));
+    shelf.clock.advance(Duration::from_hours(12));
     let refused = shelf.plain().refs().update(&update).await;
     let late = RefError::Store(StoreError::TookTooLong { hours: 12 });
     assert_eq!(refused.unwrap_err().to_string(), late.to_string());

@@ -21,7 +21,7 @@ use object_store::memory::InMemory;
 use crate::world::{actor, book, is, put, request};
 
 /// The grace period and a bit.
-const GRACE: Duration = Duration::from_secs(24 * 3600 + 60);
+const GRACE: Duration = Duration::from_mins(24 * 60 + 1);
 
 /// A book whose `main` was set back, so that a version is named by its log alone; and what a writer
 /// that died left behind.
@@ -104,14 +104,14 @@ async fn collect(
     clock: &HandClock,
     retention: Retention,
 ) -> Result<GcReport, UpkeepError> {
-    let grace = Grace::Shared(Duration::from_secs(24 * 3600));
+    let grace = Grace::Shared(Duration::from_hours(24));
     let request = GcRequest { actor: actor("gc"), retention, grace, dry_run: false };
     upkeep(store, clock).gc(&request).await
 }
 
 fn upkeep(store: &Arc<dyn ObjectStore>, clock: &HandClock) -> Upkeep {
     // The machine that collects is ahead of the store: only the store's own time counts.
-    let env = clock.env(500, Duration::from_secs(3600));
+    let env = clock.env(500, Duration::from_hours(1));
     Upkeep::new(Bucket::new(store.clone()), env, 1, Arc::new(NoProgress))
 }
 

@@ -3,6 +3,7 @@
 use cas_core::store::layout;
 use cas_core::upkeep::{FsckRequest, Tally};
 use cas_tests::faulty::snapshot;
+use object_store::ObjectStoreExt;
 
 use super::*;
 
@@ -29,7 +30,7 @@ async fn what_nothing_reaches_goes_in_two_runs() {
     assert_eq!(report.kept.values().map(|kept| kept.objects).sum::<u64>(), all - 5);
     assert_eq!(report.deleted, Tally::default());
     // Not due yet: nothing is done.
-    shelf.clock.advance(Duration::from_secs(3600));
+    shelf.clock.advance(Duration::from_hours(1));
     let report = shelf.gc().await;
     assert_eq!(report.waiting.map(|list| (list.tally.objects, list.state)), Some((5, "condemned")));
     assert_eq!(objects(&shelf).await as u64, all);
@@ -78,7 +79,7 @@ async fn a_dry_run_says_the_same_and_writes_nothing() {
     let shelf = Shelf::new().await;
     shelf.wait();
     let before = snapshot(&*shelf.memory).await.unwrap();
-    let grace = Grace::Shared(Duration::from_secs(24 * 3600));
+    let grace = Grace::Shared(Duration::from_hours(24));
     let request =
         GcRequest { actor: actor("gc"), retention: Retention::Newest(1), grace, dry_run: true };
     let said = upkeep(&shelf.store, &shelf.clock).gc(&request).await.unwrap();
@@ -127,7 +128,7 @@ async fn alone_everything_goes_at_once() {
     let report = upkeep(&shelf.store, &shelf.clock).gc(&request).await.unwrap();
     assert_eq!((report.deleted.objects, report.young.objects), (5, 0));
     shelf.check("alone").await;
-    let short = GcRequest { grace: Grace::Shared(Duration::from_secs(3600)), ..request };
+    let short = GcRequest { grace: Grace::Shared(Duration::from_hours(1)), ..request };
     let refused = upkeep(&shelf.store, &shelf.clock).gc(&short).await;
     assert!(matches!(refused, Err(UpkeepError::ShortGrace { hours: 24 })));
 }
@@ -142,7 +143,6 @@ async fn an_object_that_cannot_be_read_ends_the_run_before_anything_is_deleted()
     let tree = shelf.plain().get_commit(&shelf.base).await.unwrap().tree;
     let key = layout::object(cas_core::object::Kind::Tree, tree.hash());
     let bytes = snapshot(&*shelf.memory).await.unwrap()[&key].clone();
-    use object_store::ObjectStoreExt;
     shelf.memory.delete(&key).await.unwrap();
     assert!(collect(&shelf.store, &shelf.clock, Retention::Newest(1)).await.is_err());
     assert_eq!(objects(&shelf).await, before - 1);

@@ -8,7 +8,7 @@ use cas_tests::counting::Counts;
 use cas_tests::s3::Server;
 use cas_tests::shape::edit;
 
-use super::{BOOK, NEXT, REF, counts, sum};
+use super::{BOOK, LOOK, NEXT, REF, counts, sum};
 
 /// What every command begins with.
 const MARKER: Counts = counts(0, 1, 0);
@@ -39,7 +39,7 @@ fn the_binary_makes_the_requests_that_are_promised_and_reads_the_marker() {
     let run = |args: &[&str]| requests(&user, &server, args);
 
     let import = ["import", "book", "guide"];
-    assert_eq!(run(&import), sum([MARKER, counts(30 + 10 + 2, 0, 1), STILL_THERE]));
+    assert_eq!(run(&import), sum([MARKER, counts(30 + 10 + 2, 0, 1), LOOK, STILL_THERE]));
     assert_eq!(run(&import), sum([MARKER, REF, COMMIT]));
 
     let checkout = ["checkout", "guide", "out"];
@@ -50,5 +50,5 @@ fn the_binary_makes_the_requests_that_are_promised_and_reads_the_marker() {
     assert_eq!(run(&import), sum([MARKER, REF, COMMIT, counts(1 + 3, 3, 0), NEXT]));
     assert_eq!(run(&checkout), sum([MARKER, REF, COMMIT, counts(0, 1 + 3, 0)]));
 
-    assert_eq!(run(&["branch", "create", "guide@users/ada"]), sum([MARKER, counts(1, 3, 1)]));
+    assert_eq!(run(&["branch", "create", "guide@users/ada"]), sum([MARKER, counts(1, 3, 1), LOOK]));
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use cas_core::name::{BookPath, Operation, RefName, Revision};
 use cas_core::repo::{Content, Edit, PathEdit, Precondition, Source};
 
-use super::{BOOK, Place, REF, book, counts, request, sum};
+use super::{BOOK, LOOK, Place, REF, book, counts, request, sum};
 
 /// The newest entry of a branch that never was.
 const NO_REF: cas_tests::counting::Counts = counts(0, 0, 1);
@@ -60,6 +60,6 @@ async fn a_first_write_forks_at_the_cost_of_a_look_at_main_and_its_rules() {
         let write = counts(1 + depth + 2, depth, 0);
         // As of every write in a book with rules: the file, its root before, and what changed.
         let check = counts(0, 2 + depth, 0);
-        assert_eq!(place.take(), sum([NO_REF, REF, RULES, write, check]), "{path}");
+        assert_eq!(place.take(), sum([NO_REF, REF, RULES, write, check, LOOK]), "{path}");
     }
 }

@@ -4,7 +4,7 @@ use cas_core::name::{RefName, Revision};
 use cas_core::refs::Expectation;
 use cas_core::repo::AuditFilter;
 
-use super::{BOOK, Place, REF, book, counts, waves};
+use super::{BOOK, LOOK, Place, REF, book, counts, sum, waves};
 
 #[tokio::test]
 async fn a_ref_is_read_by_a_list_of_one_key_and_a_get() {
@@ -41,7 +41,7 @@ async fn a_branch_is_created_by_reading_a_version_and_one_put() {
     };
     let (_, waited) = waves(create).await;
     // The ref, and of the version the commit and the root, where a book.toml would be.
-    assert_eq!(place.take(), counts(1, 3, 1));
+    assert_eq!(place.take(), sum([counts(1, 3, 1), LOOK]));
     assert_eq!(waited, 5);
 }
 

@@ -130,7 +130,8 @@ async fn every_damage_to_every_entry_is_told_and_put_right() {
 
 /// The entry at `seq` of main, changed and with its hash behind it made new.
 async fn forged(world: &World, seq: u64) -> (Key, Bytes) {
-    let entry = world.log(&RefName::main()).await[seq as usize - 1].entry.clone();
+    let log = world.log(&RefName::main()).await;
+    let entry = log.into_iter().find(|found| found.entry.seq == seq).unwrap().entry;
     let forged = cas_core::refs::RefEntry { actor: actor("mallory"), ..entry };
     (layout::slot(&book(), &RefName::main(), seq), forged.to_stored().1.into())
 }

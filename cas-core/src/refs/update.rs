@@ -2,8 +2,10 @@
 
 use super::LogEntry;
 use crate::env::Timestamp;
+use crate::limits;
 use crate::name::{Actor, BookId, CommitId, Operation, RefName, RequestId};
 use crate::object::Metadata;
+use crate::store::StoreError;
 
 /// A wish to move a ref.
 #[derive(Debug, Clone)]
@@ -29,6 +31,18 @@ pub struct RefUpdate {
     /// When the work began whose result this is: what it relies on was seen no earlier. An update
     /// that comes half a grace period later ([`limits::GRACE`](crate::limits::GRACE)) is refused.
     pub began: Timestamp,
+}
+
+impl RefUpdate {
+    /// Refuses an update whose work took so long that what it relies on may have been collected.
+    pub(crate) fn check_duration(&self, now: Timestamp) -> Result<(), StoreError> {
+        let most = limits::GRACE / 2;
+        let took = now.as_micros().saturating_sub(self.began.as_micros());
+        if u128::from(took) < most.as_micros() {
+            return Ok(());
+        }
+        Err(StoreError::TookTooLong { hours: most.as_secs() / 3600 })
+    }
 }
 
 /// What the caller believes a ref to be.

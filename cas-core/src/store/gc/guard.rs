@@ -119,12 +119,7 @@ impl Guard {
     }
 
     fn check_duration(&self, update: &RefUpdate) -> Result<(), StoreError> {
-        let most = limits::GRACE / 2;
-        let took = self.env.clock.now().as_micros().saturating_sub(update.began.as_micros());
-        if u128::from(took) < most.as_micros() {
-            return Ok(());
-        }
-        Err(StoreError::TookTooLong { hours: most.as_secs() / 3600 })
+        update.check_duration(self.env.clock.now())
     }
 
     /// What is open, as it was at most ten minutes ago.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::RemoteError;
-use crate::env::Env;
+use crate::env::{Env, Timestamp};
 use crate::store::StoreError;
 use crate::store::spool::Spooled;
 
@@ -166,6 +166,11 @@ impl Client {
             .map_err(|error| RemoteError::from_transport(url, error))?;
         let (server, reached) = (url.to_owned(), AtomicBool::new(false));
         Ok(Self { inner: Arc::new(Inner { http, server, token, env, reached }) })
+    }
+
+    /// The present moment.
+    pub(super) fn now(&self) -> Timestamp {
+        self.inner.env.clock.now()
     }
 
     /// The server, for errors.

@@ -237,6 +237,8 @@ impl Refs for RemoteRefs {
 
     async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
         check_message(&update.message, limits::ENTRY_MESSAGE_BYTES)?;
+        // The server cannot know when the work began.
+        update.check_duration(self.client.now())?;
         self.send(update).await
     }
 

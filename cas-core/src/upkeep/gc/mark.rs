@@ -6,7 +6,7 @@ use futures::StreamExt;
 
 use super::super::inventory::Stored;
 use super::super::reach::{Reach, keeping};
-use super::super::records::SHARDS;
+use super::super::records::{Records, SHARDS};
 use super::super::{LISTS_BYTES, Upkeep, UpkeepError};
 use super::report::GcReport;
 use super::{GcRequest, later};
@@ -17,6 +17,7 @@ use crate::object::Kind;
 use crate::refs::{LogEntry, RefError};
 use crate::repo::for_each;
 use crate::store::StoreError;
+use crate::store::gc::GcLog;
 
 /// How many logs are read before what they say is taken in.
 const TOGETHER: usize = 4_096;
@@ -33,6 +34,15 @@ pub enum Retention {
     Newest(u64),
     /// Those that were the newest at any time since then.
     Since(Duration),
+}
+
+/// The commits that a ref keeps.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Those that its newest entry names.
+    newest: Vec<CommitId>,
+    /// Those of other entries that are retained.
+    older: Vec<CommitId>,
 }
 
 /// What is to stay.
@@ -57,6 +67,7 @@ impl Upkeep {
         let grace = u64::try_from(request.grace.duration().as_micros()).unwrap_or(u64::MAX);
         let young = Timestamp::from_micros(now.as_micros().saturating_sub(grace));
         let mut reach = Reach::new(LISTS_BYTES);
+        let mut older = Records::<32>::new(LISTS_BYTES / 8);
         report.note_unknown(self.strangers().await?);
         let folders = self.ref_folders().await?;
         report.note_unknown(folders.unknown);
@@ -68,15 +79,50 @@ impl Upkeep {
                 let this = this.clone();
                 async move { this.kept(&book, &name, retention).await }
             });
-            for commit in kept.await?.into_iter().flatten() {
-                reach.begin_at(commit)?;
+            for kept in kept.await? {
+                for commit in kept.newest {
+                    reach.begin_at(commit)?;
+                }
+                for commit in kept.older {
+                    older.add(*commit.hash().as_bytes()).map_err(keeping())?;
+                }
             }
             self.progress.advance(refs.len() as u64);
         }
         self.progress.begin(Step::Follow, 0);
         self.walk(&mut reach, &mut |_, opened| opened.map(|_| ())).await?;
+        self.mark_older(&mut reach, &mut older).await?;
         self.mark_young(&mut reach, young).await?;
         Ok(Marked { reach, young })
+    }
+
+    /// Marks what older entries keep. A version that an earlier collection took, which kept fewer
+    /// entries, is gone for good: its commit went first. Nothing else may be missing.
+    async fn mark_older(
+        &self,
+        reach: &mut Reach,
+        older: &mut Records<32>,
+    ) -> Result<(), UpkeepError> {
+        older.settle_all().map_err(keeping())?;
+        for shard in 0..SHARDS {
+            for id in older.shard(shard).map_err(keeping())? {
+                reach.begin_at(CommitId(Hash::from_bytes(id)))?;
+            }
+        }
+        let may_be_gone = GcLog::new(self.bucket.clone(), self.env.clone()).has_deleted().await?;
+        let is_older = |id: &Hash| -> Result<bool, StoreError> {
+            let shard = older.shard(usize::from(id.as_bytes()[0])).map_err(keeping())?;
+            Ok(is_among(&shard, id))
+        };
+        self.walk(reach, &mut |id, opened| match opened {
+            Ok(_) => Ok(()),
+            Err(StoreError::Missing { kind: Kind::Commit, .. }) if may_be_gone && is_older(id)? => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        })
+        .await?;
+        Ok(())
     }
 
     /// The commits that a ref keeps.
@@ -85,12 +131,12 @@ impl Upkeep {
         book: &BookId,
         name: &RefName,
         retention: Retention,
-    ) -> Result<Vec<CommitId>, UpkeepError> {
+    ) -> Result<Kept, UpkeepError> {
         let Some(head) = self.store.refs().head(book, name).await? else {
             // Its folder has no entry: a writer is about to make the first.
-            return Ok(Vec::new());
+            return Ok(Kept::default());
         };
-        let mut commits = named_by(&head);
+        let mut kept = Kept { newest: named_by(&head), older: Vec::new() };
         let (newest, now) = (head.entry.seq, self.env.clock.now());
         // What an entry names was there until the next one came.
         let mut until = head.entry.time;
@@ -109,10 +155,10 @@ impl Upkeep {
                 break;
             }
             let entry = entry?.ok_or_else(|| RefError::gap(book, name, seq))?;
-            commits.extend(named_by(&entry));
+            kept.older.extend(named_by(&entry));
             until = entry.entry.time;
         }
-        Ok(commits)
+        Ok(kept)
     }
 
     /// Marks what is young and nothing reaches, with all that it names: whoever wrote it may be

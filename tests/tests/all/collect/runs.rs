@@ -161,3 +161,21 @@ async fn what_a_young_tree_names_stays_with_it() {
     assert_eq!((report.condemned.objects, report.young.objects), (4, 0));
     shelf.check("young").await;
 }
+
+#[tokio::test]
+async fn what_was_taken_when_fewer_entries_were_kept_stops_no_later_run() {
+    let shelf = Shelf::new().await;
+    for _ in 0..2 {
+        shelf.wait();
+        shelf.gc().await;
+    }
+    assert!(!shelf.has(shelf.left).await);
+    // The log still names what was left; the one who keeps all entries now cannot have it back.
+    let report = shelf.gc_keeping(Retention::All).await;
+    assert_eq!(report.deleted, Tally::default());
+    // Anything else that is missing stops the run, also of the same entries.
+    let tree = shelf.plain().get_commit(&shelf.base).await.unwrap().tree;
+    let key = layout::object(cas_core::object::Kind::Tree, tree.hash());
+    shelf.memory.delete(&key).await.unwrap();
+    assert!(collect(&shelf.store, &shelf.clock, Retention::All).await.is_err());
+}

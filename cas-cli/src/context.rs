@@ -181,12 +181,7 @@ impl Context {
         &self,
         location: &Location,
     ) -> Result<(Store, Option<Bucket>), CommandError> {
-        if let Location::Http(url) = location {
-            return Ok((connect_server(url, &variables(), &self.env)?.store, None));
-        }
-        let bucket = connect(location, false, &variables())?.bucket;
-        store::open(&bucket, &location.to_string()).await?;
-        Ok((Store::in_bucket(&bucket, &self.env), Some(bucket)))
+        open_store(location, &self.env).await
     }
 
     /// The store, to be served with a cache in memory of so many bytes.
@@ -225,6 +220,19 @@ impl Context {
     pub(crate) fn branch_index(book: &BookId, location: &Location) -> Option<PathBuf> {
         derived("branches", book.as_str().as_bytes(), location)
     }
+}
+
+/// The store at a place, which must be there, with its bucket if there is one.
+pub(crate) async fn open_store(
+    location: &Location,
+    env: &Env,
+) -> Result<(Store, Option<Bucket>), CommandError> {
+    if let Location::Http(url) = location {
+        return Ok((connect_server(url, &variables(), env)?.store, None));
+    }
+    let bucket = connect(location, false, &variables())?.bucket;
+    store::open(&bucket, &location.to_string()).await?;
+    Ok((Store::in_bucket(&bucket, env), Some(bucket)))
 }
 
 /// The file in the user's cache folder for something about a store that can be found out again.
@@ -363,7 +371,7 @@ fn actor(global: &Global) -> Result<Actor, CommandError> {
 
 /// A folder is limited by the machine: a few tasks for each core keep it busy. A bucket is limited
 /// by waiting.
-fn default_jobs(location: &Location) -> usize {
+pub(crate) fn default_jobs(location: &Location) -> usize {
     if location.is_remote() {
         return REMOTE_JOBS;
     }

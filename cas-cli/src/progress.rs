@@ -40,6 +40,7 @@ impl Progress for Bars {
             Step::Logs => "reading logs",
             Step::Follow => "following refs",
             Step::Collect => "collecting",
+            Step::Copy => "copying refs",
             Step::Repair => "repairing",
         };
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());

@@ -8,6 +8,7 @@ mod cat;
 mod checkout;
 mod completions;
 mod config;
+mod copy;
 mod demo;
 mod diff;
 mod doctor;
@@ -29,6 +30,7 @@ mod restore;
 mod rm;
 mod serve;
 mod show;
+mod stats;
 mod status;
 mod sync;
 mod tag;
@@ -160,6 +162,8 @@ enum Command {
     VerifyLog(verify_log::VerifyLog),
     Fsck(fsck::Fsck),
     Gc(gc::Gc),
+    Stats(stats::Stats),
+    Copy(copy::Copy),
     Doctor(doctor::Doctor),
     Serve(serve::Serve),
     Token(token::TokenCommand),
@@ -190,6 +194,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), CommandError> {
             Command::Init(command) => return command.run(&global).await,
             Command::Doctor(command) => return command.run(&global).await,
             Command::Validate(command) => return command.run(&global).await,
+            Command::Copy(command) => return command.run(&global).await,
             _ => {}
         }
         let context = Context::open(&global).await?;
@@ -243,11 +248,13 @@ impl Command {
             Self::VerifyLog(command) => command.run(context).await,
             Self::Fsck(command) => command.run(context).await,
             Self::Gc(command) => command.run(context).await,
+            Self::Stats(command) => command.run(context).await,
             Self::Token(command) => command.run(context).await,
             Self::Init(_)
             | Self::Doctor(_)
             | Self::Serve(_)
             | Self::Validate(_)
+            | Self::Copy(_)
             | Self::Config(_)
             | Self::Completions(_)
             | Self::Demo(_)

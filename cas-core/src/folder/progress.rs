@@ -38,6 +38,8 @@ pub enum Step {
     Follow,
     /// Looking at what may be collected: what is counted are objects, or parts of the store.
     Collect,
+    /// Copying refs into another store.
+    Copy,
     /// Putting right what is missing or damaged.
     Repair,
 }

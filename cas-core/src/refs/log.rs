@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
 use super::known::Known;
@@ -344,6 +345,35 @@ impl Refs for RefLog {
         } else {
             many::one_by_one(self, updates).await
         }
+    }
+
+    async fn adopt(&self, adopted: &LogEntry) -> Result<(), RefError> {
+        let RefEntry { book, name, seq, previous, .. } = &adopted.entry;
+        let diverged = || RefError::Diverged { book: book.clone(), name: name.clone(), seq: *seq };
+        if let Some(before) = seq.checked_sub(1).filter(|before| *before > 0) {
+            let found = self.entry(book, name, before).await?;
+            if found.map(|found| found.id) != *previous {
+                return Err(diverged());
+            }
+        }
+        let key = layout::slot(book, name, *seq);
+        let bytes = Bytes::from(adopted.entry.to_stored().1);
+        for attempt in 0..FAILURES {
+            if attempt > 0 {
+                tokio::time::sleep(self.env.backoff(attempt)).await;
+            }
+            let put = self.bucket.put_if_absent(&key, bytes.clone()).await;
+            // What the store says is never taken at its word when it is anything but "done".
+            if matches!(put, Ok(Put::Created)) {
+                return Ok(());
+            }
+            match self.entry(book, name, *seq).await? {
+                Some(found) if found.id == adopted.id => return Ok(()),
+                Some(_) => return Err(diverged()),
+                None => put.map(|_| ())?,
+            }
+        }
+        Err(RefError::Contended { book: book.clone(), name: name.clone(), attempts: FAILURES })
     }
 
     fn updates_together(&self) -> usize {

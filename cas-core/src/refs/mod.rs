@@ -86,6 +86,18 @@ pub enum RefError {
         /// The tag.
         name: RefName,
     },
+    /// Two logs that began alike went different ways.
+    #[error(
+        "{book}@{name} went another way here: entry {seq} is not the one that was to be copied"
+    )]
+    Diverged {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+        /// The position.
+        seq: u64,
+    },
     /// The new entry would break a rule.
     #[error(transparent)]
     Invalid(#[from] NameError),
@@ -118,7 +130,7 @@ impl RefError {
             Self::Store(source) => source.kind(),
             Self::Damaged { .. } | Self::UnknownKey { .. } => ErrorKind::Corrupt,
             Self::FateUnknown { .. } | Self::Contended { .. } => ErrorKind::Unavailable,
-            Self::TagMoves { .. } => ErrorKind::Conflict,
+            Self::TagMoves { .. } | Self::Diverged { .. } => ErrorKind::Conflict,
             Self::Invalid(source) => source.kind(),
         }
     }

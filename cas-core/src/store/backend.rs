@@ -125,6 +125,13 @@ pub trait Refs: Debug + Send + Sync {
         512
     }
 
+    /// Writes an entry of another store's log at its own position, after the one that it names.
+    /// What it names is there. An entry that is there already is fine; another one is
+    /// [`RefError::Diverged`].
+    async fn adopt(&self, entry: &LogEntry) -> Result<(), RefError> {
+        Err(RefError::Store(StoreError::NoBucket { location: entry.entry.book.to_string() }))
+    }
+
     /// Whether garbage was ever collected here, so that a version that only older entries name may
     /// be gone. Strict where it cannot be known.
     async fn may_be_collected(&self) -> Result<bool, RefError> {

@@ -4,16 +4,20 @@
 //! works on the bucket itself and not through caches or a server. Memory stays bounded however
 //! large the store is: what does not fit is kept in a temporary folder (`records`).
 
+mod copy;
 mod error;
 mod fsck;
 mod gc;
 mod inventory;
 mod reach;
 mod records;
+mod stats;
 
+pub use copy::CopyReport;
 pub use error::UpkeepError;
 pub use fsck::{Fault, FsckReport, FsckRequest, ObjectCount, Problem};
 pub use gc::{GcReport, GcRequest, GcStatus, Grace, OpenList, Retention, Tally};
+pub use stats::{BookStats, StoreStats};
 
 use std::sync::Arc;
 

@@ -104,18 +104,24 @@ impl Guard {
         let Some(target) = update.target else {
             return Ok(());
         };
-        let seen = self.look().await?;
-        if seen.open.is_empty() {
-            return Ok(());
-        }
         // What the ref points at until it moves is safe until then, and needs no look.
         let before = match update.expect {
             Expectation::Is(commit) => Some(commit),
             Expectation::Absent | Expectation::Any => None,
         };
-        let base = Upstream::base_of(&update.metadata);
-        self.rescue(&seen, target, before, base).await?;
+        self.secure(target, before, Upstream::base_of(&update.metadata)).await?;
         Ok(self.check_duration(update)?)
+    }
+
+    /// Makes sure that what these commits reach, and `before` does not, is there to stay.
+    async fn secure(
+        &self,
+        target: CommitId,
+        before: Option<CommitId>,
+        also: Option<CommitId>,
+    ) -> Result<(), StoreError> {
+        let seen = self.look().await?;
+        if seen.open.is_empty() { Ok(()) } else { self.rescue(&seen, target, before, also).await }
     }
 
     fn check_duration(&self, update: &RefUpdate) -> Result<(), StoreError> {
@@ -381,6 +387,14 @@ impl Refs for GuardedRefs {
 
     fn updates_together(&self) -> usize {
         self.0.inner.updates_together()
+    }
+
+    async fn adopt(&self, entry: &LogEntry) -> Result<(), RefError> {
+        if let Some(target) = entry.entry.target {
+            let base = entry.entry.upstream().map(|upstream| upstream.base);
+            self.0.secure(target, None, base).await?;
+        }
+        self.0.inner.adopt(entry).await
     }
 
     async fn may_be_collected(&self) -> Result<bool, RefError> {

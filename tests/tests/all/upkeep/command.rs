@@ -181,3 +181,37 @@ fn collecting_is_done_where_the_store_is() {
         assert!(said.contains("is kept by a server"), "{said}");
     }
 }
+
+#[test]
+fn copies_a_store_and_measures_both() {
+    let user = author();
+    user.ok(["branch", "create", "guide@users/ada"]);
+    user.ok(["--store", "copy", "init"]);
+    let store = user.store().display().to_string();
+    let said = user.ok(["copy", &store, "copy"]);
+    assert_eq!(said, "2 of 2 refs brought forward by 2 entries; 5 objects (210 B) written\n");
+    let said = user.json(["copy", &store, "copy", "guide"]);
+    let keys = ["refs", "refs_moved", "entries", "objects", "bytes", "collected", "diverged"];
+    assert_keys(&said, &keys);
+    assert_eq!((&said["refs"], &said["entries"]), (&2.into(), &0.into()));
+    user.ok(["--store", "copy", "fsck"]);
+    let (mine, theirs) = (user.json(["stats"]), user.json(["--store", "copy", "stats"]));
+    assert_eq!(mine, theirs);
+    let keys =
+        ["logical_bytes", "stored_bytes", "sharing", "objects", "books", "largest", "longest_logs"];
+    assert_keys(&mine, &keys);
+    // Two branches of 15 bytes each.
+    assert_eq!((&mine["logical_bytes"], &mine["stored_bytes"]), (&30.into(), &210.into()));
+    assert_eq!(mine["books"][0]["branches"], 2);
+    // The copy goes its own way.
+    user.write("new.md", "new");
+    user.ok(["--store", "copy", "put", "guide", "new.md", "new.md", "--create"]);
+    user.write("other.md", "other");
+    user.ok(["put", "guide", "other.md", "other.md", "--create"]);
+    let ran = user.run(["copy", &store, "copy"]);
+    assert_eq!(ran.code(), 3);
+    assert!(ran.stdout().starts_with("guide@main#2 is another entry in the copy\n"));
+    assert!(ran.stderr().contains("1 log went another way"), "{}", ran.stderr());
+    let said = user.fails(2, ["copy", &store, "http://127.0.0.1:9"]);
+    assert!(said.contains("is kept by a server"), "{said}");
+}

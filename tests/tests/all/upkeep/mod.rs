@@ -1,6 +1,7 @@
 //! Care for a store as a whole: what a check finds, and what a repair puts right.
 
 mod command;
+mod copying;
 mod drill;
 mod sound;
 

@@ -43,8 +43,9 @@ struct Copying<'a> {
     from: &'a Store,
     to: &'a Upkeep,
     session: Arc<Session>,
-    /// What is known to be complete in the other store, or was written by this run.
-    complete: &'a mut BTreeSet<Hash>,
+    /// What is known to be complete in the other store, or was written by this run. By kind: a
+    /// file may hold the very bytes of a tree.
+    complete: &'a mut BTreeSet<(Kind, Hash)>,
     report: &'a mut CopyReport,
 }
 
@@ -97,7 +98,8 @@ impl Copying<'_> {
                 self.report.diverged.push((book.clone(), name.clone(), seq));
                 return Ok(());
             }
-            self.complete.extend(have.entry.target.map(|target| *target.hash()));
+            let target = have.entry.target.map(|target| (Kind::Commit, *target.hash()));
+            self.complete.extend(target);
         }
         if from_seq > newest.entry.seq {
             return Ok(());
@@ -139,7 +141,7 @@ impl Copying<'_> {
         let mut opened: Vec<(CommitId, Commit)> = Vec::new();
         let mut seen = BTreeSet::new();
         while let Some(id) = waiting.pop() {
-            if self.complete.contains(id.hash()) || !seen.insert(id) {
+            if self.complete.contains(&(Kind::Commit, *id.hash())) || !seen.insert(id) {
                 continue;
             }
             let commit = self.from.get_commit(&id).await?;
@@ -150,7 +152,6 @@ impl Copying<'_> {
         for (id, commit) in opened.into_iter().rev() {
             self.copy_tree(commit.tree).await?;
             self.put(Kind::Commit, *id.hash(), commit.encode()).await?;
-            self.complete.insert(*id.hash());
         }
         Ok(())
     }
@@ -162,13 +163,13 @@ impl Copying<'_> {
         let mut blobs = Vec::new();
         let mut seen = BTreeSet::new();
         while let Some(id) = waiting.pop() {
-            if self.complete.contains(id.hash()) || !seen.insert(*id.hash()) {
+            if self.complete.contains(&(Kind::Tree, *id.hash())) || !seen.insert(id) {
                 continue;
             }
             let tree = self.from.get_tree(&id).await?;
             waiting.extend(tree.entries().iter().filter_map(crate::object::Entry::tree_id));
             let named = tree.entries().iter().filter(|entry| !entry.kind.is_tree());
-            let fresh = named.filter(|entry| !self.complete.contains(&entry.id));
+            let fresh = named.filter(|entry| !self.complete.contains(&(Kind::Blob, entry.id)));
             blobs.extend(fresh.map(|entry| (BlobId(entry.id), entry.totals.size)));
             opened.push((id, tree));
         }
@@ -179,7 +180,6 @@ impl Copying<'_> {
         }
         for (id, tree) in opened.into_iter().rev() {
             self.put(Kind::Tree, *id.hash(), tree.encode()).await?;
-            self.complete.insert(*id.hash());
         }
         Ok(())
     }
@@ -202,16 +202,18 @@ impl Copying<'_> {
             self.report.objects += u64::from(written > 0);
             self.report.bytes += written.saturating_sub(1);
         }
-        self.complete.extend(blobs.iter().map(|(id, _)| *id.hash()));
+        self.complete.extend(blobs.iter().map(|(id, _)| (Kind::Blob, *id.hash())));
         Ok(())
     }
 
+    /// Writes an object after everything that it names.
     async fn put(&mut self, kind: Kind, id: Hash, bytes: Vec<u8>) -> Result<(), StoreError> {
         let size = bytes.len() as u64;
         if self.session.put_object(kind, &id, bytes.into()).await? {
             self.report.objects += 1;
             self.report.bytes += size;
         }
+        self.complete.insert((kind, id));
         Ok(())
     }
 }

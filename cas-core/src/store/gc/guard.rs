@@ -59,8 +59,9 @@ struct Seen {
     /// The newest entry: while it is the same the lists are.
     head: Option<Hash>,
     open: Arc<Open>,
-    /// What reaches nothing that is condemned, or nothing any more.
-    clean: Arc<Mutex<BTreeSet<Hash>>>,
+    /// What reaches nothing that is condemned, or nothing any more. By kind: a file may hold the
+    /// very bytes of a tree.
+    clean: Arc<Mutex<BTreeSet<(Kind, Hash)>>>,
 }
 
 /// What a walk has met.
@@ -80,6 +81,13 @@ struct Waiting {
     beside: Option<TreeId>,
     /// Whether what names it is condemned, so that it may be gone although it is on no list.
     doubtful: bool,
+}
+
+impl Seen {
+    /// Whether an object is known to reach nothing that is condemned.
+    fn is_clean(&self, kind: Kind, id: Hash) -> bool {
+        self.clean.lock().unwrap_or_else(PoisonError::into_inner).contains(&(kind, id))
+    }
 }
 
 impl GuardedRefs {
@@ -177,8 +185,7 @@ impl Guard {
             if Some(CommitId(id)) == before && kind == Kind::Commit {
                 continue;
             }
-            let is_clean = seen.clean.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
-            if is_clean || !walk.seen.insert((kind, id)) {
+            if seen.is_clean(kind, id) || !walk.seen.insert((kind, id)) {
                 continue;
             }
             let condemned = seen.open.condemned(kind, &id).await?;
@@ -207,7 +214,7 @@ impl Guard {
             if clean.len() > REMEMBERED {
                 clean.clear();
             }
-            clean.extend(met.into_iter().filter(|(kind, _)| *kind != Kind::Blob).map(|(_, id)| id));
+            clean.extend(met.into_iter().filter(|(kind, _)| *kind != Kind::Blob));
         }
         Ok(())
     }

@@ -92,3 +92,26 @@ async fn what_is_damaged_is_not_copied() {
         world.memory.put(&key, whole[&key].clone().into()).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_file_with_the_bytes_of_a_tree_is_not_taken_for_it() {
+    use cas_core::name::{BlobId, EntryName};
+    use cas_core::object::{Entry, EntryKind, Tree};
+    let world = World::new().await;
+    let name = EntryName::parse("x.md").unwrap();
+    let blob = BlobId::of(b"x");
+    let tree = Tree::from_entries([Entry::blob(name, EntryKind::File, blob, 1)]).unwrap();
+    // First a version with the file, then one with the folder whose tree has the same id.
+    let bytes: &'static [u8] = tree.encode().leak();
+    let steps = [("file", "as-file.md", bytes), ("folder", "folder/x.md", b"x".as_slice())];
+    for (id, at, content) in steps {
+        let edits = [put(at, content, Precondition::Absent)];
+        let main = request(&RefName::main(), id);
+        world.plain.edit(&main, Operation::put(), &edits).await.unwrap();
+    }
+    let copy = Arc::new(InMemory::new());
+    copied(&world, copy.clone()).await.unwrap();
+    let report = checked(&copy).await;
+    assert!(report.is_sound(), "{:?}", told(&report));
+    assert_eq!(named(&copy).await, named(&world.memory).await);
+}

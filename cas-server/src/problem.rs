@@ -282,6 +282,7 @@ impl From<&RepoError> for Problem {
             RepoError::NoBook { .. } => not_found("no_book"),
             RepoError::NoRef { .. } => not_found("no_ref"),
             RepoError::Deleted { .. } => not_found("ref_deleted"),
+            RepoError::Forgotten { .. } => not_found("ref_forgotten"),
             RepoError::NoObject { .. } => not_found("no_object"),
             RepoError::NoLogEntry { .. } => not_found("no_log_entry"),
             RepoError::TooFarBack { .. } => not_found("too_far_back"),

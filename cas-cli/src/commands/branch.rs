@@ -1,6 +1,7 @@
 //! `cas branch`
 
 mod create;
+mod forget;
 mod show;
 
 use cas_core::name::{BookId, RefName};
@@ -13,7 +14,7 @@ use crate::args::RefArg;
 use crate::context::Context;
 use crate::error::CommandError;
 
-/// List, create, follow, delete and restore branches
+/// List, create, follow, delete, restore and forget branches
 ///
 /// A branch is a name that points at a version. Creating one writes one log entry and copies
 /// nothing; deleting one keeps its log, so that it can be restored. A branch may follow another, its
@@ -27,7 +28,8 @@ Examples:
   cas branch follow guide@users/ada live   Shows what is new in its upstream right away
   cas branch show guide@users/ada          How it stands to its upstream
   cas branch delete guide@old
-  cas branch restore guide@old")]
+  cas branch restore guide@old
+  cas branch forget guide@users/ada        For good: nothing of it is kept")]
 pub(crate) struct Branch {
     #[command(subcommand)]
     action: Action,
@@ -73,6 +75,7 @@ Examples:
         #[arg(value_name = "BOOK@REF")]
         name: RefArg,
     },
+    Forget(forget::Forget),
     /// Bring a deleted branch back to where it pointed last
     Restore {
         /// The branch
@@ -124,6 +127,7 @@ impl Branch {
                 }
                 delete(repo, &book, &name).await?
             }
+            Action::Forget(command) => return command.run(context).await,
             Action::Restore { name: RefArg { book, name } } => {
                 let message = format!("restore {book}@{name}");
                 repo.restore_branch(&repo.ref_request(&book, &name, &message)).await?

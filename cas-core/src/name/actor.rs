@@ -89,6 +89,8 @@ operations! {
     create = "create";
     /// A branch was deleted.
     delete = "delete";
+    /// A branch was deleted, and what its log names is kept no more.
+    forget = "forget";
     /// A deleted branch was brought back.
     restore = "restore";
     /// A branch was pointed elsewhere.

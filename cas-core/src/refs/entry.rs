@@ -150,6 +150,12 @@ impl RefEntry {
         }
         Ok(LogEntry { id, entry: Self::decode(body)? })
     }
+
+    /// Whether the branch was forgotten by this entry: what the entries before it name is not kept
+    /// on their account.
+    pub fn forgets(&self) -> bool {
+        self.target.is_none() && self.operation == Operation::forget()
+    }
 }
 
 /// The first line of `message`, cut to what a ref log entry may hold.

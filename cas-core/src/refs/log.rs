@@ -24,7 +24,7 @@ use super::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome}
 use crate::env::Env;
 use crate::error::ErrorKind;
 use crate::limits;
-use crate::name::{BookId, NameError, RefName, RequestId};
+use crate::name::{BookId, NameError, Operation, RefName, RequestId};
 use crate::object::{DecodeError, check_message};
 use crate::sign::SigningKey;
 use crate::store::{Bucket, Put, Refs, StoreError, layout};
@@ -175,7 +175,7 @@ impl RefLog {
             return Ok(Plan::Answer(UpdateOutcome::Refused(head.cloned())));
         }
         check_tag(update, head)?;
-        if update.target.is_none() && Expectation::Absent.holds(head) {
+        if update.target.is_none() && Expectation::Absent.holds(head) && !forgets(update, head) {
             return Ok(Plan::Answer(UpdateOutcome::Refused(head.cloned())));
         }
         Ok(Plan::Write(self.next(update, head)?))
@@ -470,6 +470,11 @@ pub(super) fn fate_unknown(update: &RefUpdate, source: StoreError) -> RefError {
         request_id: update.request_id.to_repeat(),
         source,
     }
+}
+
+/// Whether a ref is to be forgotten that was only deleted.
+fn forgets(update: &RefUpdate, head: Option<&LogEntry>) -> bool {
+    update.operation == Operation::forget() && head.is_some_and(|head| !head.entry.forgets())
 }
 
 /// Tags are created once and can be deleted, and that is all.

@@ -123,9 +123,12 @@ pub async fn prove_log(
         Err(RefError::Damaged { seq, .. }) => seq,
         Err(error) => return Err(error),
     };
-    let mut targets = Vec::new();
+    let (mut targets, mut forgotten) = (Vec::new(), 0);
     let mut report = check_chain(store, book, name, newest, proof, &mut |found| {
         targets.extend(found.entry.target.map(|target| (found.entry.seq, target)));
+        if found.entry.forgets() {
+            forgotten = found.entry.seq;
+        }
     })
     .await?;
     for (seq, target) in targets {
@@ -135,7 +138,9 @@ pub async fn prove_log(
         if let Some(reason) = check_target(store, target).await? {
             // What no branch, tag or kept entry reaches may have been collected, commits first.
             let is_gone = store.size(Kind::Commit, target.hash()).await?.is_none();
-            if seq < newest && is_gone && store.refs().may_be_collected().await? {
+            if is_gone
+                && (seq < forgotten || seq < newest && store.refs().may_be_collected().await?)
+            {
                 report.collected += 1;
                 continue;
             }

@@ -232,6 +232,9 @@ impl Repository {
         if let Some(commit) = head.entry.target {
             return Err(RepoError::RefExists { book: book.clone(), name: name.clone(), commit });
         }
+        if head.entry.forgets() {
+            return Err(RepoError::Forgotten { book: book.clone(), name: name.clone() });
+        }
         // An entry without a target follows one that had it: a deletion is refused otherwise.
         let before = self.store.refs().entry(book, name, head.entry.seq - 1).await?;
         let Some(target) = before.and_then(|entry| entry.entry.target) else {

@@ -46,6 +46,14 @@ pub enum RepoError {
         /// The ref.
         name: RefName,
     },
+    /// The ref was deleted for good.
+    #[error("{book}@{name} is forgotten, so that it cannot be brought back")]
+    Forgotten {
+        /// The book.
+        book: BookId,
+        /// The ref.
+        name: RefName,
+    },
     /// The ref is there although it should not be.
     #[error("{book}@{name} exists already, at commit {commit}")]
     RefExists {
@@ -287,6 +295,7 @@ impl RepoError {
             Self::NoBook { .. }
             | Self::NoRef { .. }
             | Self::Deleted { .. }
+            | Self::Forgotten { .. }
             | Self::NoObject { .. }
             | Self::NoLogEntry { .. }
             | Self::TooFarBack { .. }

@@ -17,6 +17,7 @@ mod editor;
 mod error;
 mod fetch;
 mod follow;
+mod forget;
 mod globs;
 mod group;
 mod history;

@@ -8,6 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::StreamExt;
+
 use super::{Upkeep, UpkeepError};
 use crate::folder::Step;
 use crate::name::{BlobId, BookId, CommitId, Hash, RefName, TreeId};
@@ -18,6 +20,9 @@ use crate::store::{Session, Store, StoreError};
 
 /// How many blobs are looked for and sent before what follows is opened.
 const TOGETHER: usize = 512;
+
+/// How many entries of a log are read at once.
+const READS: usize = 16;
 
 /// What a copy did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +37,7 @@ pub struct CopyReport {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// How many versions that older entries name are kept nowhere any more.
+    /// How many versions that older entries name are kept nowhere any more, or were forgotten.
     pub collected: u64,
     /// Refs whose logs went different ways: nothing of them was changed.
     pub diverged: Vec<(BookId, RefName, u64)>,
@@ -53,7 +58,7 @@ impl Upkeep {
     /// Copies books of another store, or all of them, into this one.
     ///
     /// Everything that is read is verified. Entries come last, in their order: whenever it ends,
-    /// what this store names is complete.
+    /// what this store names is complete, but for what older entries name that is kept no more.
     pub async fn copy_from(
         &self,
         from: &Store,
@@ -104,16 +109,50 @@ impl Copying<'_> {
         if from_seq > newest.entry.seq {
             return Ok(());
         }
+        let forgotten = self.forgotten(&newest, from_seq).await?;
         for seq in from_seq..=newest.entry.seq {
-            let gap = || RefError::gap(book, name, seq);
-            let entry = self.from.refs().entry(book, name, seq).await?.ok_or_else(gap)?;
-            self.copy_version(&entry, seq == newest.entry.seq).await?;
-            self.session.publish().await?;
+            let entry = self.entry(book, name, seq).await?;
+            if seq < forgotten {
+                // What a reader asked to be forgotten goes nowhere else.
+                self.report.collected += u64::from(entry.entry.target.is_some());
+            } else {
+                self.copy_version(&entry, seq == newest.entry.seq).await?;
+                self.session.publish().await?;
+            }
             self.to.store.refs().adopt(&entry).await?;
             self.report.entries += 1;
         }
         self.report.refs_moved += 1;
         Ok(())
+    }
+
+    async fn entry(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        seq: u64,
+    ) -> Result<LogEntry, UpkeepError> {
+        let found = self.from.refs().entry(book, name, seq).await?;
+        Ok(found.ok_or_else(|| RefError::gap(book, name, seq))?)
+    }
+
+    /// Where a ref was forgotten last, not before `from_seq`; 0 if it was not.
+    async fn forgotten(&self, newest: &LogEntry, from_seq: u64) -> Result<u64, UpkeepError> {
+        if newest.entry.forgets() {
+            return Ok(newest.entry.seq);
+        }
+        let (book, name) = (&newest.entry.book, &newest.entry.name);
+        let entries = futures::stream::iter((from_seq..newest.entry.seq).rev())
+            .map(|seq| self.entry(book, name, seq))
+            .buffered(READS);
+        let mut entries = std::pin::pin!(entries);
+        while let Some(entry) = entries.next().await {
+            let entry = entry?;
+            if entry.entry.forgets() {
+                return Ok(entry.entry.seq);
+            }
+        }
+        Ok(0)
     }
 
     /// Copies what an entry names. A version that only older entries name may be kept no more.

@@ -6,6 +6,7 @@
 
 mod copy;
 mod error;
+mod forget;
 mod fsck;
 mod gc;
 mod inventory;
@@ -15,6 +16,7 @@ mod stats;
 
 pub use copy::CopyReport;
 pub use error::UpkeepError;
+pub use forget::{Forgetting, Forgotten, ForgottenBranch, ForgottenObject};
 pub use fsck::{Fault, FsckReport, FsckRequest, ObjectCount, Problem};
 pub use gc::{GcReport, GcRequest, GcStatus, Grace, OpenList, Retention, Tally};
 pub use stats::{BookStats, StoreStats};

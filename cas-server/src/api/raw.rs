@@ -181,6 +181,10 @@ fn wish(caller: &Caller, body: UpdateBody, began: Timestamp) -> Result<RefUpdate
         }
         metadata.insert(key, value)?;
     }
+    if body.operation == Operation::forget() {
+        let rule = "a branch is forgotten where the store is, with `cas branch forget`";
+        return Err(Problem::bad_request("bad_operation", rule));
+    }
     if let Some(fault) = upstream_update_fault(&metadata) {
         return Err(Problem::bad_request("bad_metadata", fault));
     }

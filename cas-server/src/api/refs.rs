@@ -358,6 +358,8 @@ async fn delete_ref(
     ),
     responses(
         (status = 200, description = "It is back", body = EntryView),
+        (status = 404, description = "`no_book`, `no_ref`, or `ref_forgotten`: it was deleted for \
+            good", body = ProblemView, content_type = "application/problem+json"),
         (status = 412, description = "`ref_exists`: it is not deleted", body = ProblemView,
             content_type = "application/problem+json"),
     )

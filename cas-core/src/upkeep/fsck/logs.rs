@@ -77,6 +77,9 @@ impl Upkeep {
         let report =
             check_chain(&self.store, &book, &name, newest, &LogProof::default(), &mut |found| {
                 older.append(&mut last);
+                if found.entry.forgets() {
+                    older.clear();
+                }
                 last.extend(found.entry.target);
                 last.extend(found.entry.upstream().map(|upstream| upstream.base));
             })

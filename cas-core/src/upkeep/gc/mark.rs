@@ -67,14 +67,26 @@ impl Upkeep {
         let grace = u64::try_from(request.grace.duration().as_micros()).unwrap_or(u64::MAX);
         let young = Timestamp::from_micros(now.as_micros().saturating_sub(grace));
         let mut reach = Reach::new(LISTS_BYTES);
-        let mut older = Records::<32>::new(LISTS_BYTES / 8);
         report.note_unknown(self.strangers().await?);
         let folders = self.ref_folders().await?;
         report.note_unknown(folders.unknown);
         report.refs = folders.refs.len() as u64;
-        self.progress.begin(Step::Logs, report.refs);
-        for refs in folders.refs.chunks(TOGETHER) {
-            let (this, retention) = (self.clone(), request.retention);
+        self.mark_refs(&mut reach, &folders.refs, request.retention).await?;
+        self.mark_young(&mut reach, young).await?;
+        Ok(Marked { reach, young })
+    }
+
+    /// Marks everything that these refs reach by the entries that are retained.
+    pub(in crate::upkeep) async fn mark_refs(
+        &self,
+        reach: &mut Reach,
+        refs: &[(BookId, RefName)],
+        retention: Retention,
+    ) -> Result<(), UpkeepError> {
+        let mut older = Records::<32>::new(LISTS_BYTES / 8);
+        self.progress.begin(Step::Logs, refs.len() as u64);
+        for refs in refs.chunks(TOGETHER) {
+            let this = self.clone();
             let kept = for_each(refs.to_vec(), self.jobs, move |(book, name)| {
                 let this = this.clone();
                 async move { this.kept(&book, &name, retention).await }
@@ -90,10 +102,8 @@ impl Upkeep {
             self.progress.advance(refs.len() as u64);
         }
         self.progress.begin(Step::Follow, 0);
-        self.walk(&mut reach, &mut |_, opened| opened.map(|_| ())).await?;
-        self.mark_older(&mut reach, &mut older).await?;
-        self.mark_young(&mut reach, young).await?;
-        Ok(Marked { reach, young })
+        self.walk(reach, &mut |_, opened| opened.map(|_| ())).await?;
+        self.mark_older(reach, &mut older).await
     }
 
     /// Marks what older entries keep. A version that an earlier collection took, which kept fewer
@@ -137,6 +147,9 @@ impl Upkeep {
             return Ok(Kept::default());
         };
         let mut kept = Kept { newest: named_by(&head), older: Vec::new() };
+        if head.entry.forgets() {
+            return Ok(kept);
+        }
         let (newest, now) = (head.entry.seq, self.env.clock.now());
         // What an entry names was there until the next one came.
         let mut until = head.entry.time;
@@ -155,6 +168,9 @@ impl Upkeep {
                 break;
             }
             let entry = entry?.ok_or_else(|| RefError::gap(book, name, seq))?;
+            if entry.entry.forgets() {
+                break;
+            }
             kept.older.extend(named_by(&entry));
             until = entry.entry.time;
         }

@@ -139,6 +139,13 @@ async fn nobody_brings_a_signature_of_their_own() {
         let answer = client.post("/v1/raw/update", &update).await.expect(400);
         assert_eq!(answer.code(), "bad_metadata");
     }
+    // Nor is what logs keep dropped by a request.
+    let update = json!({
+        "book": "guide", "ref": "users/1", "expect": "any", "target": null,
+        "operation": "forget", "message": "m", "request_id": "r1",
+    });
+    let answer = client.post("/v1/raw/update", &update).await.expect(400);
+    assert_eq!(answer.code(), "bad_operation");
 }
 
 async fn put(client: &Client, branch: &str, path: &str) {

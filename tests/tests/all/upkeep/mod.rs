@@ -3,6 +3,7 @@
 mod command;
 mod copying;
 mod drill;
+mod forget;
 mod sound;
 
 use std::collections::BTreeMap;

@@ -1,11 +1,18 @@
 //! What is in a store's bucket, by its keys.
 
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
+
 use super::Upkeep;
 use super::records::SHARDS;
 use crate::env::Timestamp;
 use crate::name::{BookId, Hash, RefName};
 use crate::object::Kind;
 use crate::store::{Looked, StoreError, layout};
+
+/// How many shards are listed at once at most.
+const AHEAD: usize = 16;
 
 /// An object that is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +23,17 @@ pub(crate) struct Stored {
     pub(crate) size: u64,
     /// When it was written, by the store's clock.
     pub(crate) modified: Timestamp,
+}
+
+/// What is stored of one shard of a kind.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) kind: Kind,
+    pub(crate) shard: usize,
+    /// The objects, in the order of ids.
+    pub(crate) stored: Vec<Stored>,
+    /// The keys among them that are of no object.
+    pub(crate) unknown: Vec<String>,
 }
 
 /// Which shards of which kind have a folder: the others need no look.
@@ -65,6 +83,25 @@ impl Upkeep {
         }
         stored.sort_unstable_by_key(|stored| stored.id);
         Ok((stored, unknown))
+    }
+
+    /// What is stored of these shards, in this order. Some are listed ahead: over a network a list
+    /// takes as long as many others beside it.
+    pub(crate) fn listed(
+        &self,
+        shards: Shards,
+        wanted: Vec<(Kind, usize)>,
+    ) -> impl Stream<Item = Result<Listed, StoreError>> + Send + use<> {
+        let ahead = self.jobs.min(AHEAD);
+        let (this, shards) = (self.clone(), Arc::new(shards));
+        let lists = futures::stream::iter(wanted).map(move |(kind, shard)| {
+            let (this, shards) = (this.clone(), shards.clone());
+            async move {
+                let (stored, unknown) = this.stored(&shards, kind, shard).await?;
+                Ok(Listed { kind, shard, stored, unknown })
+            }
+        });
+        lists.buffered(ahead)
     }
 
     /// The keys and folders that are not where any of the format's are: right below the root, and

@@ -1,7 +1,11 @@
 //! How large a store is, and how much of it is shared.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
+use futures::StreamExt;
+
+use super::inventory::Listed;
 use super::records::SHARDS;
 use super::{ObjectCount, Upkeep, UpkeepError};
 use crate::folder::Step;
@@ -85,20 +89,20 @@ impl Upkeep {
         stats.shorten(top);
         let shards = self.shards().await?;
         self.progress.begin(Step::Collect, SHARDS as u64);
-        for shard in 0..SHARDS {
-            for kind in Kind::ALL {
-                let (stored, _) = self.stored(&shards, kind, shard).await?;
-                let count = stats.objects.entry(kind).or_default();
-                count.count += stored.len() as u64;
-                count.bytes += stored.iter().map(|stored| stored.size).sum::<u64>();
-                if kind == Kind::Blob {
-                    let sizes = stored.iter().map(|stored| (BlobId(stored.id), stored.size));
-                    stats.largest.extend(sizes);
-                    stats.largest.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-                    stats.largest.truncate(top);
-                }
+        let wanted = (0..SHARDS).flat_map(|shard| Kind::ALL.map(|kind| (kind, shard)));
+        let mut lists = pin!(self.listed(shards, wanted.collect()));
+        while let Some(listed) = lists.next().await {
+            let Listed { kind, stored, .. } = listed?;
+            let count = stats.objects.entry(kind).or_default();
+            count.count += stored.len() as u64;
+            count.bytes += stored.iter().map(|stored| stored.size).sum::<u64>();
+            if kind == Kind::Blob {
+                let sizes = stored.iter().map(|stored| (BlobId(stored.id), stored.size));
+                stats.largest.extend(sizes);
+                stats.largest.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+                stats.largest.truncate(top);
+                self.progress.advance(1);
             }
-            self.progress.advance(1);
         }
         self.progress.end();
         Ok(stats)

@@ -1,10 +1,13 @@
 //! The first run: publishing what nothing reaches.
 
+use std::pin::pin;
+
 use bytes::Bytes;
+use futures::StreamExt;
 
 use super::super::UpkeepError;
 use super::super::records::SHARDS;
-use super::{Run, later, step};
+use super::{Run, by_shard, later, step};
 use crate::folder::Step;
 use crate::name::Hash;
 use crate::object::Kind;
@@ -16,12 +19,15 @@ impl Run<'_> {
     pub(super) async fn condemn(&mut self) -> Result<(), UpkeepError> {
         let mut parts = Vec::new();
         self.upkeep.progress.begin(Step::Collect, SHARDS as u64);
-        let shards = self.upkeep.shards().await?;
+        let mut lists = pin!(self.upkeep.listed(self.upkeep.shards().await?, by_shard()));
         for shard in 0..=u8::MAX {
             let mut records: Vec<[u8; RECORD_BYTES]> = Vec::new();
-            for (kind, stored) in self.survey(&shards, usize::from(shard), &Kind::ALL).await? {
-                self.report.condemned.add(stored.size);
-                records.push(record(kind, &stored.id));
+            for kind in Kind::ALL {
+                let Some(listed) = lists.next().await.transpose()? else { break };
+                for stored in self.survey(listed)? {
+                    self.report.condemned.add(stored.size);
+                    records.push(record(kind, &stored.id));
+                }
             }
             if !records.is_empty() {
                 let bytes = Bytes::from(records.as_flattened().to_vec());

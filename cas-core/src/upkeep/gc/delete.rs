@@ -3,7 +3,10 @@
 //! Commits go first, then trees, then blobs, so that a run that is broken off leaves nothing that
 //! names what is gone.
 
+use std::pin::pin;
 use std::time::Duration;
+
+use futures::StreamExt;
 
 use super::super::records::SHARDS;
 use super::super::{Upkeep, UpkeepError};
@@ -73,14 +76,15 @@ impl Run<'_> {
     /// Deletes everything that nothing reaches and is old enough, at once, and closes all lists.
     pub(super) async fn sweep(&mut self) -> Result<(), UpkeepError> {
         self.upkeep.progress.begin(Progress::Collect, 0);
+        let wanted = ORDER.into_iter().flat_map(|kind| (0..SHARDS).map(move |shard| (kind, shard)));
         let shards = self.upkeep.shards().await?;
-        for kind in ORDER {
-            for shard in 0..SHARDS {
-                let left = self.survey(&shards, shard, &[kind]).await?;
-                let ids = left.into_iter().map(|(_, stored)| stored.id).collect();
-                // Nobody puts anything again: nobody else is there.
-                self.delete_all(kind, ids, Timestamp::from_micros(u64::MAX)).await?;
-            }
+        let mut lists = pin!(self.upkeep.listed(shards, wanted.collect()));
+        while let Some(listed) = lists.next().await {
+            let listed = listed?;
+            let kind = listed.kind;
+            let ids = self.survey(listed)?.into_iter().map(|stored| stored.id).collect();
+            // Nobody puts anything again: nobody else is there.
+            self.delete_all(kind, ids, Timestamp::from_micros(u64::MAX)).await?;
         }
         let open = self.open().to_vec();
         if self.request.dry_run || (self.report.deleted.objects == 0 && open.is_empty()) {

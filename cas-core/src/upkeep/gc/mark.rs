@@ -1,5 +1,6 @@
 //! What is to stay.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -162,7 +163,7 @@ impl Upkeep {
             .take_while(|seq| std::future::ready(keeps(*seq, Timestamp::from_micros(u64::MAX))))
             .map(|seq| async move { (seq, self.store.refs().entry(book, name, seq).await) })
             .buffered(READS);
-        let mut entries = std::pin::pin!(entries);
+        let mut entries = pin!(entries);
         while let Some((seq, entry)) = entries.next().await {
             if !keeps(seq, until) {
                 break;
@@ -181,13 +182,13 @@ impl Upkeep {
     /// about to name it. It may be all that is left of a writer that died, so that what it names
     /// was never there.
     async fn mark_young(&self, reach: &mut Reach, young: Timestamp) -> Result<(), UpkeepError> {
-        let shards = self.shards().await?;
-        for kind in [Kind::Commit, Kind::Tree] {
-            for shard in 0..SHARDS {
-                let (stored, _) = self.stored(&shards, kind, shard).await?;
-                for Stored { id, .. } in stored.iter().filter(|at| at.modified > young) {
-                    reach.of(kind).add(*id.as_bytes()).map_err(keeping())?;
-                }
+        let wanted = [Kind::Commit, Kind::Tree];
+        let wanted = wanted.into_iter().flat_map(|kind| (0..SHARDS).map(move |at| (kind, at)));
+        let mut lists = pin!(self.listed(self.shards().await?, wanted.collect()));
+        while let Some(listed) = lists.next().await {
+            let listed = listed?;
+            for Stored { id, .. } in listed.stored.iter().filter(|at| at.modified > young) {
+                reach.of(listed.kind).add(*id.as_bytes()).map_err(keeping())?;
             }
         }
         self.walk(reach, &mut |_, opened| match opened {

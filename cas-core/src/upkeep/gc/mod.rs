@@ -13,11 +13,13 @@ mod report;
 pub use mark::Retention;
 pub use report::{GcReport, GcStatus, OpenList, Tally};
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::StreamExt;
 use mark::{Marked, is_among};
 
-use super::inventory::{Shards, Stored};
+use super::inventory::{Listed, Stored};
 use super::records::SHARDS;
 use super::{Upkeep, UpkeepError};
 use crate::env::Timestamp;
@@ -186,38 +188,33 @@ impl Run<'_> {
     /// Counts what stays.
     async fn count(&mut self) -> Result<(), UpkeepError> {
         self.upkeep.progress.begin(Progress::Collect, SHARDS as u64);
-        let shards = self.upkeep.shards().await?;
-        for shard in 0..SHARDS {
-            self.survey(&shards, shard, &Kind::ALL).await?;
-            self.upkeep.progress.advance(1);
+        let mut lists = pin!(self.upkeep.listed(self.upkeep.shards().await?, by_shard()));
+        while let Some(listed) = lists.next().await {
+            let listed = listed?;
+            let is_last = listed.kind == Kind::ALL[Kind::ALL.len() - 1];
+            self.survey(listed)?;
+            self.upkeep.progress.advance(u64::from(is_last));
         }
         Ok(())
     }
 
-    /// What of a shard nothing reaches and is old enough, in the order of kinds and ids; counts
-    /// the rest.
-    async fn survey(
-        &mut self,
-        shards: &Shards,
-        shard: usize,
-        kinds: &[Kind],
-    ) -> Result<Vec<(Kind, Stored)>, UpkeepError> {
-        let mut left = Vec::new();
-        for kind in kinds {
-            let (stored, unknown) = self.upkeep.stored(shards, *kind, shard).await?;
-            self.report.note_unknown(unknown);
-            let reached = self.marked.reached(*kind, shard)?;
-            for stored in stored {
-                if is_among(&reached, &stored.id) {
-                    self.report.kept.entry(*kind).or_default().add(stored.size);
-                } else if stored.modified > self.marked.young {
-                    self.report.young.add(stored.size);
-                } else {
-                    left.push((*kind, stored));
-                }
+    /// What of a shard nothing reaches and is old enough, in the order of ids; counts the rest.
+    fn survey(&mut self, listed: Listed) -> Result<Vec<Stored>, UpkeepError> {
+        let Listed { kind, shard, mut stored, unknown } = listed;
+        self.report.note_unknown(unknown);
+        let reached = self.marked.reached(kind, shard)?;
+        stored.retain(|stored| {
+            if is_among(&reached, &stored.id) {
+                self.report.kept.entry(kind).or_default().add(stored.size);
+                false
+            } else if stored.modified > self.marked.young {
+                self.report.young.add(stored.size);
+                false
+            } else {
+                true
             }
-        }
-        Ok(left)
+        });
+        Ok(stored)
     }
 
     /// Retires the lists that were deleted so long ago that no writer can have seen what was on
@@ -276,6 +273,11 @@ impl Run<'_> {
         self.head = Some(next.ok_or(UpkeepError::OtherCollection)?);
         Ok(())
     }
+}
+
+/// Every shard of every kind, those of one shard together.
+fn by_shard() -> Vec<(Kind, usize)> {
+    (0..SHARDS).flat_map(|shard| Kind::ALL.map(|kind| (kind, shard))).collect()
 }
 
 /// A step of a collection that deleted nothing.

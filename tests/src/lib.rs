@@ -9,6 +9,7 @@ pub mod counting;
 pub mod env;
 pub mod explore;
 pub mod faulty;
+pub mod fuzzed;
 pub mod invariants;
 mod loopback;
 pub mod mutant;

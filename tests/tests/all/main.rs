@@ -26,6 +26,7 @@ mod crash;
 mod explore;
 mod fleet;
 mod format;
+mod fuzzed;
 mod hostile;
 mod http_archive;
 mod http_diff;

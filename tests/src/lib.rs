@@ -15,6 +15,7 @@ mod loopback;
 pub mod mutant;
 pub mod place;
 pub mod planted;
+pub mod power;
 pub mod proxy;
 pub mod raw;
 pub mod s3;

@@ -35,6 +35,7 @@ mod limits;
 mod local_store;
 mod merge;
 mod personal;
+mod power_cuts;
 mod race;
 mod real_servers;
 mod ref_faults;

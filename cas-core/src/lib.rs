@@ -32,6 +32,8 @@ pub mod access;
 pub mod env;
 pub mod error;
 pub mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 pub mod name;
 pub mod object;

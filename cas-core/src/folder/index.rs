@@ -159,6 +159,12 @@ impl Index {
     }
 }
 
+/// Reads a stored index; gives its stored form again, and how many trees its files make.
+pub(crate) fn read_again(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let index = Index::decode(bytes)?;
+    Some((index.encode().ok()?, index.trees().len()))
+}
+
 /// How many folders are above what is at `path`; the root is below none.
 fn depth(path: &str) -> usize {
     if path.is_empty() { 0 } else { 1 + path.matches('/').count() }

@@ -28,5 +28,7 @@ pub use progress::{NoProgress, Progress, Step};
 pub use status::{FolderState, FolderStatus, StatusItem, status};
 pub use validate::validate;
 
+pub(crate) use index::read_again as index_again;
+
 /// The folder inside a checkout that holds its index.
 pub const STATE_FOLDER: &str = ".cas";

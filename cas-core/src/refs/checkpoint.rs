@@ -122,6 +122,11 @@ impl Checkpoint {
             let rule = "it is not the hash of the lines below";
             return Err(CheckpointError::Line { line: 3, rule });
         }
+        // `lines` forgives what ends a line: one checkpoint has one text, as it has one signature.
+        if checkpoint.to_string() != text {
+            let rule = "every line ends with a line feed, and with nothing else";
+            return Err(CheckpointError::Line { line: 1, rule });
+        }
         Ok(checkpoint)
     }
 
@@ -226,6 +231,8 @@ mod tests {
             text.replace("users/Ada", "users/Bob"),
             lines[..5].join("\n"),
             swapped,
+            text.replace('\n', "\r\n"),
+            text.trim_end().to_owned(),
         ] {
             assert!(Checkpoint::parse(&bad).is_err(), "{bad}");
         }

@@ -81,6 +81,10 @@ impl Note {
         if !lines.ends_with('\n') {
             return malformed("its last line does not end");
         }
+        // `lines` would take it for a part of the end of a line.
+        if lines.contains('\r') {
+            return malformed("a line ends with a line feed, and with nothing else");
+        }
         if lines.lines().count() > SIGNATURES {
             return malformed("it has more than 100 signatures");
         }
@@ -183,10 +187,12 @@ mod tests {
             "text\n\n\u{2014} ada !\n",
             &good.replace("text", "te\txt"),
             good.trim_end(),
+            &format!("{}\r\n", good.trim_end()),
             &format!("{good}more\n"),
         ] {
             // Signatures may be none at all, which nobody trusts.
-            let read = Note::parse(bad).and_then(|note| note.verify(&[]).map(|_| ()));
+            let trusted = [key("ada", 1).verifier()];
+            let read = Note::parse(bad).and_then(|note| note.verify(&trusted).map(|_| ()));
             assert!(read.is_err(), "{bad}");
         }
         assert!(Note::sign("no end", &key("ada", 1)).is_err());

@@ -131,6 +131,9 @@ impl Location {
             "r2" => segments.remove(0),
             _ => host.clone(),
         };
+        if scheme == "r2" && !is_plain(&bucket) {
+            return Err(bad(text, "a bucket's name has only letters, digits and - _ ."));
+        }
         let prefix = prefix(text, &segments)?;
         let mut options = Options::default();
         for (name, value) in url.query_pairs() {
@@ -197,7 +200,10 @@ impl Options {
         };
         match (scheme, name) {
             ("s3" | "r2", "endpoint") => self.endpoint = Some(endpoint(text, value)?),
-            ("s3", "region") if !value.is_empty() => self.region = Some(value.to_owned()),
+            ("s3", "region") if is_plain(value) => self.region = Some(value.to_owned()),
+            ("s3", "region") => {
+                return Err(bad("…", "a region has only letters, digits and - _ ."));
+            }
             ("r2", "jurisdiction") if value.bytes().all(|b| b.is_ascii_alphanumeric()) => {
                 self.jurisdiction = Some(value.to_owned());
             }
@@ -216,6 +222,12 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// Whether a name is one that means itself wherever it is written, also in a URL or a terminal.
+fn is_plain(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    !name.is_empty() && name.bytes().all(plain)
 }
 
 /// A server's address: scheme, host and port, without anything behind them.
@@ -386,6 +398,10 @@ mod tests {
             "s3://b/a//../c%2e%2e/..",
             "s3://b/a%20b",
             "s3://b:9000/x",
+            "s3://b?region=",
+            "s3://b?region=eu%1b[2J",
+            "s3://b?region=eu%26anonymous=true",
+            "r2://account/b%20c",
             "memory://x",
             "http://",
             "https://host/?x=y",

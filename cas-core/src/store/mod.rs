@@ -45,6 +45,8 @@ pub use connect::{
 pub use doctor::{Check, Examination, Finding, Findings, Measured, examine};
 pub use error::StoreError;
 pub use local::LocalStore;
+#[doc(hidden)]
+pub use local::record;
 pub use location::{Location, R2Account, S3Location};
 pub use marker::{Marker, Writers, create, look, open, restrict};
 /// What the object store's client says.

@@ -163,6 +163,10 @@ impl GcEntry {
         if !open.is_sorted_by(|a, b| a.seq < b.seq) || open.iter().any(|list| list.seq > seq) {
             return Err(rule("lists are in the order of their entries".to_owned()));
         }
+        let counts = open.iter().flat_map(|list| &list.parts).map(|part| part.count);
+        if sum(counts).and(sum(open.iter().map(|list| list.bytes))).is_none() {
+            return Err(rule("no store holds as much as its lists say".to_owned()));
+        }
         Ok(Self { seq, previous, event, list, actor, time, run, deleted, deleted_bytes, open })
     }
 
@@ -186,6 +190,11 @@ impl GcEntry {
         }
         Ok((hash, Self::decode(body)?))
     }
+}
+
+/// The sum; none if it is more than a number holds.
+fn sum(mut numbers: impl Iterator<Item = u64>) -> Option<u64> {
+    numbers.try_fold(0, u64::checked_add)
 }
 
 fn read_list((seq, state, run, bytes, parts): ListWire) -> Result<CondemnedList, DecodeError> {
@@ -284,8 +293,15 @@ mod tests {
             GcEntry { seq: 6, ..entry() },
             GcEntry { open: entry().open.into_iter().rev().collect(), ..entry() },
         ];
-        for broken in broken {
+        for broken in broken.into_iter().chain(sums_beyond_all_numbers()) {
             assert!(GcEntry::decode(&broken.encode()).is_err(), "{broken:?}");
         }
+    }
+
+    fn sums_beyond_all_numbers() -> [GcEntry; 2] {
+        let (mut counts, mut bytes) = (entry(), entry());
+        counts.open[0].parts[0].count = u64::MAX;
+        bytes.open[0].bytes = u64::MAX;
+        [counts, bytes]
     }
 }

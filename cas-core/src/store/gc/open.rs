@@ -109,10 +109,15 @@ pub(crate) async fn read_part(
         }
         None => return Err(damaged(&key, DecodeError::Rule("it is missing".to_owned()))),
     };
+    records(&bytes, part.count).map_err(|error| damaged(&key, error))
+}
+
+/// The records of a part that is to have `count` of them.
+pub(crate) fn records(bytes: &[u8], count: u64) -> Result<Vec<[u8; RECORD_BYTES]>, DecodeError> {
     let (records, rest) = bytes.as_chunks::<RECORD_BYTES>();
-    if !rest.is_empty() || records.len() as u64 != part.count {
+    if !rest.is_empty() || records.len() as u64 != count {
         let rule = "it has not as many records as its entry says".to_owned();
-        return Err(damaged(&key, DecodeError::Rule(rule)));
+        return Err(DecodeError::Rule(rule));
     }
     Ok(records.to_vec())
 }

@@ -1,14 +1,21 @@
 //! The system calls: everything relative to one handle of the store's folder.
+//!
+//! Nothing else in this folder writes, renames, removes or syncs, so that what is recorded here is
+//! all that the disk is asked to do.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use object_store::ObjectMeta;
 use object_store::path::Path as Key;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
+
+use super::record::{Call, Recorder};
 
 /// Up to this many files or folders are synced one by one; beyond, the whole file system at once.
 ///
@@ -21,6 +28,7 @@ const FEW: usize = 16;
 pub(super) struct Disk {
     root: PathBuf,
     dir: OwnedFd,
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 /// How a temporary file got its name.
@@ -34,11 +42,17 @@ pub(super) enum Made {
 }
 
 impl Disk {
-    pub(super) fn open(root: &Path) -> io::Result<Self> {
+    pub(super) fn open(root: &Path, recorder: Option<Arc<dyn Recorder>>) -> io::Result<Self> {
         let root = std::path::absolute(root)?;
         let dir =
             fs::open(&root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { root, dir })
+        Ok(Self { root, dir, recorder })
+    }
+
+    fn note(&self, call: impl FnOnce() -> Call) {
+        if let Some(recorder) = &self.recorder {
+            recorder.record(call());
+        }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -81,7 +95,36 @@ impl Disk {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         // Objects never change; the mode says so to every other program.
-        Ok(fs::openat(&self.dir, path, flags, Mode::from_raw_mode(0o444))?.into())
+        let file = fs::openat(&self.dir, path, flags, Mode::from_raw_mode(0o444))?;
+        self.note(|| Call::Create(path.to_owned()));
+        Ok(file.into())
+    }
+
+    /// Appends to a file that [`create`](Self::create) made at `path`.
+    pub(super) fn append(&self, file: &mut File, path: &str, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)?;
+        self.note(|| Call::Append(path.to_owned(), bytes.to_vec()));
+        Ok(())
+    }
+
+    /// Writes into a file that [`create`](Self::create) made at `path`.
+    pub(super) fn write_at(
+        &self,
+        file: &File,
+        path: &str,
+        bytes: &[u8],
+        offset: u64,
+    ) -> io::Result<()> {
+        file.write_all_at(bytes, offset)?;
+        self.note(|| Call::WriteAt(path.to_owned(), offset, bytes.to_vec()));
+        Ok(())
+    }
+
+    /// Makes the content of the file at `path` durable.
+    pub(super) fn sync_file(&self, file: &File, path: &str) -> io::Result<()> {
+        file.sync_data()?;
+        self.note(|| Call::SyncFile(path.to_owned()));
+        Ok(())
     }
 
     pub(super) fn open_folder(&self, path: &str) -> io::Result<OwnedFd> {
@@ -110,7 +153,11 @@ impl Disk {
     /// Makes one folder; that it is there already is fine.
     pub(super) fn make_folder(&self, path: &str) -> io::Result<()> {
         match fs::mkdirat(&self.dir, path, Mode::from_raw_mode(0o777)) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+            Ok(()) => {
+                self.note(|| Call::MakeFolder(path.to_owned()));
+                Ok(())
+            }
+            Err(rustix::io::Errno::EXIST) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -120,7 +167,10 @@ impl Disk {
         let linked =
             self.with_folders(to, || fs::linkat(&self.dir, from, &self.dir, to, AtFlags::empty()));
         match linked {
-            Ok(()) => Ok(Made::Linked),
+            Ok(()) => {
+                self.note(|| Call::Link(from.to_owned(), to.to_owned()));
+                Ok(Made::Linked)
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Made::Existed),
             Err(error) => Err(error),
         }
@@ -129,15 +179,20 @@ impl Disk {
     /// Renames `from` to `to`, replacing what is there, making folders as needed.
     pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<Made> {
         self.with_folders(to, || fs::renameat(&self.dir, from, &self.dir, to))?;
+        self.note(|| Call::Rename(from.to_owned(), to.to_owned()));
         Ok(Made::Moved)
     }
 
     pub(super) fn remove(&self, path: &str) -> io::Result<()> {
-        Ok(fs::unlinkat(&self.dir, path, AtFlags::empty())?)
+        fs::unlinkat(&self.dir, path, AtFlags::empty())?;
+        self.note(|| Call::Remove(path.to_owned()));
+        Ok(())
     }
 
     pub(super) fn remove_folder(&self, path: &str) -> io::Result<()> {
-        Ok(fs::unlinkat(&self.dir, path, AtFlags::REMOVEDIR)?)
+        fs::unlinkat(&self.dir, path, AtFlags::REMOVEDIR)?;
+        self.note(|| Call::RemoveFolder(path.to_owned()));
+        Ok(())
     }
 
     /// Makes the contents of these files durable.
@@ -149,7 +204,7 @@ impl Disk {
             return Ok(());
         }
         for path in paths {
-            self.read(path)?.0.sync_data()?;
+            self.sync_file(&self.read(path)?.0, path)?;
         }
         Ok(())
     }
@@ -171,6 +226,16 @@ impl Disk {
         }
         for folder in folders {
             File::from(self.open_folder(folder)?).sync_all()?;
+            self.note(|| Call::SyncFolder(folder.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable that anybody did until now.
+    pub(super) fn sync_everything(&self) -> io::Result<()> {
+        if !self.sync_all()? {
+            fs::sync();
+            self.note(|| Call::SyncAll);
         }
         Ok(())
     }
@@ -179,6 +244,7 @@ impl Disk {
     #[cfg(target_os = "linux")]
     fn sync_all(&self) -> io::Result<bool> {
         fs::syncfs(&self.dir)?;
+        self.note(|| Call::SyncAll);
         Ok(true)
     }
 

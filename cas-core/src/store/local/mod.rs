@@ -11,8 +11,11 @@
 //!   fails when the name exists.
 //! - [`Stage`] makes many objects durable together with a few syncs instead of one each.
 //!
+//! - What a process that was killed left without syncing it is made durable before anybody relies
+//!   on it.
+//!
 //! Unfinished files live under `tmp/`, which no key may begin with; those of a process that died
-//! are removed by the next one that writes.
+//! are removed by the next one that opens the store.
 //!
 //! Calls do their disk work on the calling thread: the work is short, and a hop to a pool costs
 //! several times as much.
@@ -20,6 +23,8 @@
 mod disk;
 mod fresh;
 mod list;
+#[doc(hidden)]
+pub mod record;
 mod stage;
 mod temp;
 mod upload;
@@ -63,7 +68,18 @@ struct Inner {
 impl LocalStore {
     /// Opens the folder `root`, which must exist.
     pub fn open(root: &Path) -> std::io::Result<Self> {
-        let inner = Inner { disk: Arc::new(Disk::open(root)?), temp: TempFolder::default() };
+        Self::over(Disk::open(root, None)?)
+    }
+
+    /// The same, telling `recorder` what the disk is asked to do.
+    #[doc(hidden)]
+    pub fn recorded(root: &Path, recorder: Arc<dyn record::Recorder>) -> std::io::Result<Self> {
+        Self::over(Disk::open(root, Some(recorder))?)
+    }
+
+    fn over(disk: Disk) -> std::io::Result<Self> {
+        temp::settle_abandoned(&disk)?;
+        let inner = Inner { disk: Arc::new(disk), temp: TempFolder::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 

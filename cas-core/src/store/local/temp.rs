@@ -1,13 +1,14 @@
 //! Unfinished files, and what is left of them after a crash.
 //!
 //! Every process that writes has a folder of its own under `tmp/`, locked for as long as it
-//! lives. A folder whose lock can be had belongs to nobody any more and is removed.
+//! lives. A folder whose lock can be had belongs to nobody any more: whoever opens the store next
+//! makes durable what that process left, and removes the folder.
 //!
 //! In it each thread has a folder of its own, as far as there are enough: file systems make and
 //! rename one file of a folder at a time, and threads would wait for each other.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +20,9 @@ use crate::env::Env;
 
 /// How many folders the threads of a process share out among them.
 const SHARDS: usize = 16;
+
+/// How much of a file is copied at once, in bytes.
+const COPY_BYTES: usize = 128 * 1024;
 
 thread_local! {
     /// Which of the folders is this thread's.
@@ -79,7 +83,7 @@ impl TempFolder {
 impl Opened {
     fn new(disk: &std::sync::Arc<Disk>) -> io::Result<Self> {
         disk.make_folder(TEMP)?;
-        remove_abandoned(disk);
+        settle_abandoned(disk)?;
         loop {
             let name = u128::from_be_bytes(Env::system().entropy.bytes());
             let path = format!("{TEMP}/{name:032x}");
@@ -113,24 +117,29 @@ impl TempFile {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.open()?.write_all(bytes)
+        let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        self.disk.append(file, &self.path, bytes)
     }
 
     pub(super) fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        use std::os::unix::fs::FileExt;
-        match &self.file {
-            Some(file) => file.write_all_at(bytes, offset),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
+        let file = self.file.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        self.disk.write_at(file, &self.path, bytes, offset)
     }
 
     pub(super) fn copy_from(&mut self, source: &mut impl Read) -> io::Result<()> {
-        io::copy(source, self.open()?).map(|_| ())
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            match source.read(&mut buffer)? {
+                0 => return Ok(()),
+                read => self.write(&buffer[..read])?,
+            }
+        }
     }
 
     /// Makes the content durable.
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        self.open()?.sync_data()
+        let file = self.file.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        self.disk.sync_file(file, &self.path)
     }
 
     /// Closes the file; its name stays until it is dropped.
@@ -142,10 +151,6 @@ impl TempFile {
     pub(super) fn forget(mut self) {
         self.keep = true;
     }
-
-    fn open(&mut self) -> io::Result<&mut File> {
-        self.file.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
 }
 
 impl Drop for TempFile {
@@ -156,17 +161,27 @@ impl Drop for TempFile {
     }
 }
 
-/// Removes the folders of processes that are gone. Never an error: they only take up space.
-fn remove_abandoned(disk: &Disk) {
+/// Removes the folders of processes that are gone, after all that they did is durable.
+///
+/// Such a process was killed, perhaps between giving a name and syncing it. From now on others
+/// rely on what it left: an import that finds its version there already says so, and a power cut
+/// must not make that untrue. Never an error otherwise: the folders only take up space.
+pub(super) fn settle_abandoned(disk: &Disk) -> io::Result<()> {
+    let mut is_synced = false;
     for name in disk.names(TEMP).unwrap_or_default() {
         let path = format!("{TEMP}/{name}");
         let Ok(folder) = disk.open_folder(&path) else {
             continue;
         };
         if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            if !is_synced {
+                disk.sync_everything()?;
+                is_synced = true;
+            }
             let _ = remove_folder(disk, &path);
         }
     }
+    Ok(())
 }
 
 /// Removes a process's folder: those of its threads, and what is right in it.

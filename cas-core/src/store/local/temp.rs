@@ -129,9 +129,11 @@ impl TempFile {
     pub(super) fn copy_from(&mut self, source: &mut impl Read) -> io::Result<()> {
         let mut buffer = vec![0; COPY_BYTES];
         loop {
-            match source.read(&mut buffer)? {
-                0 => return Ok(()),
-                read => self.write(&buffer[..read])?,
+            match source.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => self.write(&buffer[..read])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }

@@ -3,7 +3,10 @@
 //! Commits go first, then trees, then blobs, so that a run that is broken off leaves nothing that
 //! names what is gone.
 
+use std::pin::pin;
 use std::time::Duration;
+
+use futures::future::{Either, select};
 
 use super::super::records::SHARDS;
 use super::super::{Upkeep, UpkeepError};
@@ -166,10 +169,10 @@ impl Upkeep {
             if u128::from(passed) > LOOK_IS_GOOD_FOR.as_micros() {
                 continue;
             }
-            let deleted = tokio::time::timeout(LOOK_IS_GOOD_FOR, self.bucket.delete(&key)).await;
-            return match deleted {
-                Ok(deleted) => deleted.map(|()| Fate::Deleted(found.size)),
-                Err(_) => {
+            let deletion = pin!(self.bucket.delete(&key));
+            return match select(deletion, self.env.clock.sleep(LOOK_IS_GOOD_FOR)).await {
+                Either::Left((deleted, _)) => deleted.map(|()| Fate::Deleted(found.size)),
+                Either::Right(_) => {
                     let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
                     Err(StoreError::io(format!("delete {key}"))(late))
                 }

@@ -8,7 +8,7 @@ use cas_core::ErrorKind;
 use cas_core::access::AccessError;
 use cas_core::folder::FolderError;
 use cas_core::name::NameError;
-use cas_core::object::DecodeError;
+use cas_core::object::{DecodeError, Kind};
 use cas_core::refs::{CheckpointError, RefError};
 use cas_core::repo::RepoError;
 use cas_core::sign::NoteError;
@@ -356,6 +356,10 @@ fn store_hint(error: &StoreError) -> Option<String> {
         }
         StoreError::BadMarker { .. } => {
             "restore its file `cas-format` from a copy of the store; nothing was changed".to_owned()
+        }
+        StoreError::Collected { kind: Kind::Commit, .. } => {
+            "no branch or tag kept that version, and `cas gc --keep-log` said to keep no older ones"
+                .to_owned()
         }
         StoreError::Collected { .. } | StoreError::TookTooLong { .. } => {
             "run the command again: what is still there is not sent twice".to_owned()

@@ -29,6 +29,16 @@ impl HandClock {
         Self(Arc::new(AtomicU64::new(1_767_225_600_000_000)))
     }
 
+    /// At some time.
+    pub fn at(now: Timestamp) -> Self {
+        Self(Arc::new(AtomicU64::new(now.as_micros())))
+    }
+
+    /// The present moment, without going on.
+    pub fn read(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
@@ -79,6 +89,20 @@ impl ClockedStore {
     /// `inner`, whose objects are all as old as time.
     pub fn new(inner: Arc<dyn ObjectStore>, clock: HandClock) -> Self {
         Self { inner, clock, written: Arc::default() }
+    }
+
+    /// `inner`, whose objects were written at these times, and the others as long ago as can be.
+    pub fn with_times(
+        inner: Arc<dyn ObjectStore>,
+        clock: HandClock,
+        written: BTreeMap<Key, Timestamp>,
+    ) -> Self {
+        Self { inner, clock, written: Arc::new(Mutex::new(written)) }
+    }
+
+    /// When each object was written that is or was there.
+    pub fn times(&self) -> BTreeMap<Key, Timestamp> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn dated(&self, meta: ObjectMeta) -> ObjectMeta {

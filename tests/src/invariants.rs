@@ -37,7 +37,10 @@ pub async fn closed(store: &Store) -> Vec<String> {
 /// The same for the newest entry of each ref alone: what garbage collection never takes.
 pub async fn closed_heads(store: &Store) -> Vec<String> {
     closed_from(store, |entries| {
-        entries.last().and_then(|entry| entry.entry.target).into_iter().collect()
+        let base = |entry: &LogEntry| entry.entry.upstream().map(|upstream| upstream.base);
+        entries
+            .last()
+            .map_or_else(Vec::new, |last| last.entry.target.into_iter().chain(base(last)).collect())
     })
     .await
 }

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cas_core::env::Timestamp;
 use cas_core::name::{Actor, BookId, EntryId, RefName, RequestId};
 use cas_core::refs::{Expectation, LogEntry, RefEntry, RefError, RefUpdate, UpdateOutcome};
-use cas_core::store::Refs;
+use cas_core::store::{Refs, Store};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -191,6 +192,8 @@ pub enum RefFlaw {
     ForgetsRequests,
     /// Writes every entry in the name of nobody in particular.
     ForgetsActors,
+    /// Takes every update for one whose work has just begun.
+    ForgetsWhenItBegan,
 }
 
 /// Refs with a flaw.
@@ -233,6 +236,7 @@ impl Refs for MutantRefs {
         match self.flaw {
             RefFlaw::ForgetsExpectations => update.expect = Expectation::Any,
             RefFlaw::ForgetsRequests => update.request_id = self.fresh(),
+            RefFlaw::ForgetsWhenItBegan => update.began = Timestamp::from_micros(u64::MAX),
             RefFlaw::ForgetsActors => {
                 update.actor = Actor::parse("somebody").unwrap_or(update.actor);
             }
@@ -249,11 +253,51 @@ impl Refs for MutantRefs {
         self.inner.update(&update).await
     }
 
+    async fn may_be_collected(&self) -> Result<bool, RefError> {
+        self.inner.may_be_collected().await
+    }
+
     async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
         self.inner.names(book).await
     }
 
     async fn books(&self) -> Result<Vec<BookId>, RefError> {
         self.inner.books().await
+    }
+}
+
+/// The refs of a store.
+#[derive(Debug)]
+pub struct RefsOf(pub Store);
+
+#[async_trait]
+impl Refs for RefsOf {
+    async fn head(&self, book: &BookId, name: &RefName) -> Result<Option<LogEntry>, RefError> {
+        self.0.refs().head(book, name).await
+    }
+
+    async fn entry(
+        &self,
+        book: &BookId,
+        name: &RefName,
+        seq: u64,
+    ) -> Result<Option<LogEntry>, RefError> {
+        self.0.refs().entry(book, name, seq).await
+    }
+
+    async fn update(&self, update: &RefUpdate) -> Result<UpdateOutcome, RefError> {
+        self.0.refs().update(update).await
+    }
+
+    async fn may_be_collected(&self) -> Result<bool, RefError> {
+        self.0.refs().may_be_collected().await
+    }
+
+    async fn names(&self, book: &BookId) -> Result<Vec<RefName>, RefError> {
+        self.0.refs().names(book).await
+    }
+
+    async fn books(&self) -> Result<Vec<BookId>, RefError> {
+        self.0.refs().books().await
     }
 }

@@ -9,6 +9,7 @@ impl Repository {
     /// Begins a book: its branch `main`, at a first version without files. The request's ref is
     /// `main`.
     pub async fn create_book(&self, request: &RefRequest) -> Result<LogEntry, RepoError> {
+        let began = self.env.clock.now();
         let session = self.store.session().await?;
         let (tree, _) = session.put_tree(&Tree::default()).await?;
         let commit = Commit {
@@ -22,7 +23,7 @@ impl Repository {
         let commit = session.put_commit(&commit).await?;
         session.publish().await?;
         let create = Operation::create();
-        match self.move_ref(request, Expectation::Absent, Some(commit), create).await {
+        match self.move_ref(request, began, Expectation::Absent, Some(commit), create).await {
             Err(RepoError::RefMoved { book, name, current: Some(commit) }) => {
                 Err(RepoError::RefExists { book, name, commit })
             }

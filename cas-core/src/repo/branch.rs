@@ -1,6 +1,7 @@
 //! Books, branches and tags: listing them, and moving, deleting and restoring refs.
 
 use super::{Globs, RepoError, Repository, for_each};
+use crate::env::Timestamp;
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId};
 use crate::object::Metadata;
 use crate::refs::{Expectation, LogEntry, RefError, RefUpdate, UpdateOutcome, earlier_try};
@@ -177,9 +178,10 @@ impl Repository {
         commit: CommitId,
     ) -> Result<LogEntry, RepoError> {
         self.store.refs().will_update();
+        let began = self.env.clock.now();
         self.check_target(&request.book, &request.name, commit).await?;
         let (expect, create) = (Expectation::Absent, Operation::create());
-        match self.move_ref(request, expect, Some(commit), create).await {
+        match self.move_ref(request, began, expect, Some(commit), create).await {
             Err(RepoError::RefMoved { book, name, current: Some(commit) }) => {
                 Err(RepoError::RefExists { book, name, commit })
             }
@@ -199,6 +201,7 @@ impl Repository {
         request: &RefRequest,
         expect: Expectation,
     ) -> Result<Deletion, RepoError> {
+        let began = self.env.clock.now();
         let RefRequest { book, name, .. } = request;
         let head = self.newest(book, name).await?;
         let delete = Operation::delete();
@@ -214,7 +217,7 @@ impl Repository {
             Expectation::Any => Expectation::Is(commit),
             said => said,
         };
-        let entry = self.move_ref(request, expect, None, delete).await?;
+        let entry = self.move_ref(request, began, expect, None, delete).await?;
         Ok(Deletion { entry, existed: true })
     }
 
@@ -222,6 +225,7 @@ impl Repository {
     pub async fn restore_branch(&self, request: &RefRequest) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
+        let began = self.env.clock.now();
         let head = self.newest(book, name).await?;
         let restore = Operation::restore();
         if let Some(entry) =
@@ -240,7 +244,9 @@ impl Repository {
         let Some(target) = before.and_then(|entry| entry.entry.target) else {
             return Err(RepoError::Deleted { book: book.clone(), name: name.clone() });
         };
-        self.move_ref(request, Expectation::Absent, Some(target), restore).await
+        // Nothing keeps the version of a branch that is deleted, once older entries keep none.
+        self.kept_version(target).await?;
+        self.move_ref(request, began, Expectation::Absent, Some(target), restore).await
     }
 
     /// Points a branch that is there and as expected at `commit`: one more log entry, unless it
@@ -254,6 +260,7 @@ impl Repository {
         self.store.refs().will_update();
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
+        let began = self.env.clock.now();
         let head = self.newest(book, name).await?;
         let reset = Operation::reset();
         let same = |target: Option<CommitId>| target == Some(commit);
@@ -275,7 +282,7 @@ impl Repository {
         }
         self.check_target(book, name, commit).await?;
         let metadata = self.upstream_after_reset(&head, commit).await?;
-        self.move_ref_with(request, expect, Some(commit), reset, metadata).await
+        self.move_ref_with(request, began, expect, Some(commit), reset, metadata).await
     }
 
     /// The log of a ref, newest first, at most `limit` entries.
@@ -296,19 +303,22 @@ impl Repository {
         Ok(entries)
     }
 
+    /// Moves a ref by work that began then: before anything was seen that it relies on.
     pub(super) async fn move_ref(
         &self,
         request: &RefRequest,
+        began: Timestamp,
         expect: Expectation,
         target: Option<CommitId>,
         operation: Operation,
     ) -> Result<LogEntry, RepoError> {
-        self.move_ref_with(request, expect, target, operation, Metadata::new()).await
+        self.move_ref_with(request, began, expect, target, operation, Metadata::new()).await
     }
 
     pub(super) async fn move_ref_with(
         &self,
         request: &RefRequest,
+        began: Timestamp,
         expect: Expectation,
         target: Option<CommitId>,
         operation: Operation,
@@ -325,7 +335,7 @@ impl Repository {
             message: crate::refs::subject_of(message),
             request_id: request_id.clone(),
             metadata,
-            began: self.env.clock.now(),
+            began,
         };
         match self.store.refs().update(&update).await? {
             // By this request or by an earlier try of it, if it was one for the same thing.

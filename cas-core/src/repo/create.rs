@@ -4,6 +4,7 @@
 //! ([`BranchStart`]), for one of them or for many.
 
 use super::{RefRequest, RepoError, Repository};
+use crate::env::Timestamp;
 use crate::name::{BookId, CommitId, Operation, RefName, RequestId, Revision};
 use crate::object::Metadata;
 use crate::refs::{Expectation, Follow, LogEntry, RefUpdate, UpdateOutcome, Upstream, subject_of};
@@ -34,6 +35,8 @@ pub struct BranchStart {
     /// How they follow it; none if the book's rules say it for each name.
     follow: Option<Follow>,
     rules: Option<BookFile>,
+    /// When it was begun to look where that is.
+    began: Timestamp,
 }
 
 /// What became of one of many branches that were to be made.
@@ -132,6 +135,7 @@ impl Repository {
         follow: Option<Follow>,
     ) -> Result<BranchStart, RepoError> {
         self.store.refs().will_update();
+        let began = self.env.clock.now();
         let book = from.book.clone();
         let newest = Revision::head(book.clone(), RefName::main());
         let commit = self.resolve_id(from).await?;
@@ -158,7 +162,7 @@ impl Repository {
             (Some(_), _) if follow.is_none() && *from != newest => self.newest_rules(&book).await?,
             _ => None,
         };
-        Ok(BranchStart { book, commit, upstream, follow, rules })
+        Ok(BranchStart { book, commit, upstream, follow, rules, began })
     }
 
     /// Makes a branch of the book of `start`.
@@ -227,7 +231,7 @@ impl Repository {
             message: subject_of(message),
             request_id,
             metadata: start.metadata_of(name)?,
-            began: self.env.clock.now(),
+            began: start.began,
         })
     }
 }

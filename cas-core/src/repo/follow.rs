@@ -28,6 +28,7 @@ impl Repository {
     ) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, .. } = request;
         Self::check_branch(book, name)?;
+        let began = self.env.clock.now();
         let head = self.newest(book, name).await?;
         let follow = Operation::follow();
         if let Some(entry) =
@@ -61,7 +62,7 @@ impl Repository {
         }
         let expect = Expectation::Is(commit);
         let metadata = metadata_of(wanted.as_ref())?;
-        self.move_ref_with(request, expect, Some(commit), follow, metadata).await
+        self.move_ref_with(request, began, expect, Some(commit), follow, metadata).await
     }
 
     /// The commit of the branch `upstream` from which one at `commit` is to follow it: `commit`

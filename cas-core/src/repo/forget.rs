@@ -14,6 +14,7 @@ impl Repository {
     pub async fn forget_branch(&self, request: &RefRequest) -> Result<LogEntry, RepoError> {
         let RefRequest { book, name, .. } = request;
         Self::check_forgettable(request)?;
+        let began = self.env.clock.now();
         let head = self.newest(book, name).await?;
         let forget = Operation::forget();
         if let Some(entry) =
@@ -27,7 +28,7 @@ impl Repository {
         let mut metadata = Metadata::new();
         // The base that it met is a version of its upstream, and no more kept than the rest.
         Upstream::write_none(&mut metadata)?;
-        self.move_ref_with(request, Expectation::Any, None, forget, metadata).await
+        self.move_ref_with(request, began, Expectation::Any, None, forget, metadata).await
     }
 
     /// Refuses to forget what is no branch of somebody's own.

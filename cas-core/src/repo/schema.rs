@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::{RepoError, Repository, for_each};
 use crate::name::{BlobId, BookId, BookPath, CommitId, RefName, TreeId};
-use crate::object::{Entry, Tree};
+use crate::object::{Commit, Entry, Kind, Tree};
 use crate::schema::{
     BOOK_FILE, BOOK_FILE_BYTES, BookFile, BookFileError, Folder, Preset, SchemaFile, Violation,
     sorted,
@@ -82,6 +82,26 @@ impl Repository {
         self.checked_target(book, name, commit).await.map(|_| ())
     }
 
+    /// The commit that a ref is to point at, and its root. One that older entries of a log name, and
+    /// nothing else, may have been collected, also meanwhile: that is no damage.
+    pub(super) async fn kept_version(&self, id: CommitId) -> Result<(Commit, Tree), RepoError> {
+        let found = async {
+            let commit = self.store.get_commit(&id).await?;
+            let root = self.store.get_tree(&commit.tree).await?;
+            Ok((commit, root))
+        };
+        match found.await {
+            Err(StoreError::Missing { kind, id: missing })
+                // Commits go first.
+                if self.store.size(Kind::Commit, id.hash()).await?.is_none()
+                    && self.store.refs().may_be_collected().await? =>
+            {
+                Err(StoreError::Collected { kind, id: missing }.into())
+            }
+            other => Ok(other?),
+        }
+    }
+
     /// As [`check_target`](Self::check_target); says the commit's tree if it has a `book.toml`.
     pub(super) async fn checked_target(
         &self,
@@ -89,8 +109,7 @@ impl Repository {
         name: &RefName,
         commit: CommitId,
     ) -> Result<Option<TreeId>, RepoError> {
-        let tree = self.store.get_commit(&commit).await?.tree;
-        let root = self.store.get_tree(&tree).await?;
+        let (Commit { tree, .. }, root) = self.kept_version(commit).await?;
         if root.get(BOOK_FILE).is_none() {
             return Ok(None);
         }

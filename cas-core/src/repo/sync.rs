@@ -347,6 +347,7 @@ impl Syncing {
 
     /// What is to be done with a branch, as it is now.
     async fn step(&self, name: RefName) -> Result<Step, RepoError> {
+        let began = self.repo.env.clock.now();
         let head = match self.repo.store.refs().head(&self.request.book, &name).await {
             Ok(head) => head,
             Err(error) => return of_the_branch(name, error.into()),
@@ -380,7 +381,7 @@ impl Syncing {
         Ok(Step::Bring(Box::new(Bring {
             head,
             plan,
-            began: self.repo.env.clock.now(),
+            began,
             operation: Operation::sync(),
             message: self.request.message.clone().unwrap_or_else(said),
             request_id: self.repo.env.request_id(),

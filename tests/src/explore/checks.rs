@@ -10,6 +10,7 @@ use cas_core::refs::{LogEntry, RefEntry};
 use cas_core::store::layout;
 use object_store::path::Path as Key;
 
+use super::aged::is_object;
 use super::model::{Answer, Files, Model, Movement, Number};
 use super::op::Op;
 use super::scope::{Name, Page, Text, book};
@@ -35,6 +36,20 @@ pub fn immutable(before: &Content, after: &Content) -> Vec<String> {
     let wrong = invariants::immutable(&Content::new(), &new);
     found.extend(wrong.into_iter().map(|what| format!("immutable: {what}")));
     found
+}
+
+/// The same where collections are among what can be done: they may take objects, and what they say
+/// of themselves comes and goes.
+/// `takes` is whether one may have run.
+pub fn immutable_but_collected(takes: bool, before: &Content, after: &Content) -> Vec<String> {
+    let own = ["gc/lists/", "gc/clock/"];
+    let stays = |key: &Key| {
+        let may_go =
+            takes && is_object(key) || own.iter().any(|folder| key.as_ref().starts_with(folder));
+        after.contains_key(key) || !may_go
+    };
+    let before = before.iter().filter(|(key, _)| stays(key));
+    immutable(&before.map(|(key, bytes)| (key.clone(), bytes.clone())).collect(), after)
 }
 
 /// The logs are the model's, and so is every version that they name, which is complete. Entries
@@ -231,6 +246,7 @@ impl Answer<Number> {
                 Answer::Synced(Some((*status, Some(id(version)?))))
             }
             Self::Read(files) => Answer::Read(files.clone()),
+            Self::CaredFor => Answer::CaredFor,
             Self::Refused(kind) => Answer::Refused(*kind),
         })
     }

@@ -1,14 +1,19 @@
 //! When two states are the same: whatever can be done in one comes to the same in the other.
 //!
 //! What counts is where refs are, what they follow, the versions behind them with their parents, and
-//! the one request that is to be sent again. When it was, by whom, and by which request else does not. Nor do names: pages, the two texts
-//! of each and the two personal branches may be exchanged, which leaves one of sixteen states.
+//! the one request that is to be sent again. When it was, by whom, and by which request else does not.
+//! Nor do names: pages, the two texts of each and the two personal branches may be exchanged, which
+//! leaves one of sixteen states. Where collections are among what can be done it also counts which
+//! objects there are, how old they are, and which of them are condemned.
 
 use std::collections::BTreeMap;
 
+use super::aged::Aged;
+use super::checks::{Content, Ids};
 use super::model::{Model, Number, Version, Wish};
 use super::op::{Belief, Op};
 use super::scope::{Name, Page, Text};
+use super::things::Thing;
 
 /// Tells states apart.
 pub type Digest = u128;
@@ -23,6 +28,20 @@ pub fn digest(model: &Model, marked: Option<&Wish>) -> Digest {
 /// The digest of a state with its names.
 pub fn exact_digest(model: &Model, marked: Option<&Wish>) -> Digest {
     hash(&Renaming(0).write(model, marked))
+}
+
+/// The digest of a state where time counts, with its names.
+pub fn aged_digest(model: &Model, ids: &Ids, aged: &Aged, content: &Content) -> Digest {
+    let renaming = Renaming(0);
+    let mut written = Written::new(renaming, model);
+    let mut bytes = renaming.write_refs(&mut written);
+    for log in model.refs.values() {
+        let left = log.iter().rev().nth(1).and_then(|movement| movement.target);
+        bytes.push(left.map_or(u8::MAX, |left| written.number(left)));
+    }
+    bytes.extend(aged.write(content, model, ids, &mut |thing| renaming.thing(thing, &mut written)));
+    bytes.extend(written.versions.into_iter().flatten());
+    hash(&bytes)
 }
 
 fn hash(bytes: &[u8]) -> Digest {
@@ -88,14 +107,52 @@ impl Renaming {
             Op::Reset(name) => vec![5, self.name(name) as u8],
             Op::Sync(name) => vec![6, self.name(name) as u8],
             Op::Tag(name) => vec![7, self.name(name) as u8],
-            Op::Read(_) | Op::Repeat(_) => Vec::new(),
+            Op::Undo(name) => vec![8, self.name(name) as u8],
+            Op::Read(_) | Op::Repeat(_) | Op::Wait | Op::Collect { .. } | Op::Cancel => Vec::new(),
+        }
+    }
+
+    /// An object.
+    fn thing(self, thing: &Thing, written: &mut Written<'_>) -> Vec<u8> {
+        match thing {
+            Thing::Blob(page, text) => {
+                vec![0, self.page(*page) as u8, self.text(*page, Some(*text))]
+            }
+            Thing::Folder(page, text) => {
+                vec![1, self.page(*page) as u8, self.text(*page, Some(*text))]
+            }
+            Thing::Root(files) => {
+                let said = |page| {
+                    let page = self.page(page);
+                    self.text(page, files.get(&page).copied())
+                };
+                vec![2, said(Page::One), said(Page::Two)]
+            }
+            Thing::Commit(number) => vec![3, written.number(*number), 0],
         }
     }
 
     /// Everything that counts, in an order that does not depend on how it came to be.
     fn write(self, model: &Model, marked: Option<&Wish>) -> Vec<u8> {
-        let mut written =
-            Written { renaming: self, model, numbers: BTreeMap::new(), versions: Vec::new() };
+        let mut written = Written::new(self, model);
+        let mut bytes = self.write_refs(&mut written);
+        if let Some(wish) = marked {
+            bytes.extend(self.op(wish.op));
+            bytes.push(wish.version.map_or(u8::MAX, |version| written.number(version)));
+            // What it made is what it is answered with.
+            let logs = model.refs.values().flatten();
+            let made = logs.filter(|movement| movement.request == Some(wish.request));
+            for target in made.map(|movement| movement.target) {
+                bytes.push(target.map_or(u8::MAX, |target| written.number(target)));
+            }
+        }
+        bytes.extend(written.versions.into_iter().flatten());
+        bytes
+    }
+
+    /// Where refs are and what they follow.
+    fn write_refs(self, written: &mut Written<'_>) -> Vec<u8> {
+        let model = written.model;
         let mut bytes = Vec::new();
         for place in Name::ALL {
             // Exchanging is its own inverse: what is called `place` now was called this.
@@ -113,17 +170,6 @@ impl Renaming {
                 Some((name, base)) => bytes.extend([self.name(name) as u8, written.number(base)]),
             }
         }
-        if let Some(wish) = marked {
-            bytes.extend(self.op(wish.op));
-            bytes.push(wish.version.map_or(u8::MAX, |version| written.number(version)));
-            // What it made is what it is answered with.
-            let logs = model.refs.values().flatten();
-            let made = logs.filter(|movement| movement.request == Some(wish.request));
-            for target in made.map(|movement| movement.target) {
-                bytes.push(target.map_or(u8::MAX, |target| written.number(target)));
-            }
-        }
-        bytes.extend(written.versions.into_iter().flatten());
         bytes
     }
 }
@@ -136,7 +182,11 @@ struct Written<'a> {
     versions: Vec<Vec<u8>>,
 }
 
-impl Written<'_> {
+impl<'a> Written<'a> {
+    const fn new(renaming: Renaming, model: &'a Model) -> Self {
+        Self { renaming, model, numbers: BTreeMap::new(), versions: Vec::new() }
+    }
+
     fn number(&mut self, version: Number) -> u8 {
         // Parents have smaller numbers than what came of them: the way back ends.
         if let Some(number) = self.numbers.get(&version) {

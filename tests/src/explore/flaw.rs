@@ -1,6 +1,13 @@
 //! What can be wrong with a [`Subject`](super::subject::Subject): one deliberate flaw for each
 //! thing that a check must be able to notice.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::path::Path as Key;
+
+use super::broken::{Broken, Role};
 use crate::mutant::{Flaw, RefFlaw};
 
 /// A flaw, by where it is.
@@ -12,6 +19,8 @@ pub enum Flawed {
     Refs(RefFlaw),
     /// In what is done with them.
     Program(ProgramFlaw),
+    /// In how a rule of garbage collection is kept.
+    Collection(Broken),
 }
 
 /// What is wrong with a program.
@@ -62,6 +71,19 @@ impl Flawed {
     pub const FAILING: [Self; 2] =
         [Self::Store(Flaw::TakesTakenForDone), Self::Program(ProgramFlaw::TriesAgainAsAnother)];
 
+    /// The store as a process with this flaw sees it; `past` is what was ever there.
+    pub fn show(
+        flaw: Option<Self>,
+        role: Role,
+        store: Arc<dyn ObjectStore>,
+        past: &BTreeSet<Key>,
+    ) -> Arc<dyn ObjectStore> {
+        match flaw {
+            Some(Self::Collection(rule)) => rule.show(role, store, past),
+            _ => store,
+        }
+    }
+
     /// Leaves of what was found only what a flaw is to show; all of it if there is none.
     pub fn keep_shown(flaw: Option<Self>, found: &mut Vec<String>) {
         if let Some(flaw) = flaw {
@@ -78,7 +100,10 @@ impl Flawed {
             | Self::Program(ProgramFlaw::SaysCreated | ProgramFlaw::TriesAgainAsAnother) => {
                 "certain"
             }
-            Self::Store(Flaw::Drops(_) | Flaw::EntryFirst) => "closed",
+            Self::Collection(Broken::DeletesNothing) => "collected",
+            Self::Store(Flaw::Drops(_) | Flaw::EntryFirst)
+            | Self::Refs(RefFlaw::ForgetsWhenItBegan)
+            | Self::Collection(_) => "closed",
             Self::Store(Flaw::CopiesAlong) => "shared",
             Self::Store(Flaw::ForksLogs) => "linear",
             Self::Store(Flaw::IgnoresPutIfAbsent) | Self::Refs(RefFlaw::ForgetsExpectations) => {

@@ -10,19 +10,28 @@
 //!
 //! See `docs/explorer.md`.
 
+pub mod access;
+pub mod aged;
+pub mod broken;
 pub mod checks;
+pub mod collected;
 pub mod digest;
 pub mod failures;
 pub mod flaw;
 pub mod gate;
+pub mod gated;
+pub mod lists;
 pub mod merging;
 pub mod model;
 pub mod mutations;
 pub mod op;
+pub mod run;
 pub mod scenes;
 pub mod schedules;
 pub mod scope;
 pub mod search;
 pub mod subject;
+pub mod things;
+pub mod time;
 pub mod trace;
 pub mod world;

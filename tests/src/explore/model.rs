@@ -74,6 +74,8 @@ pub enum Answer<V> {
     Synced(Option<(SyncStatus, Option<V>)>),
     /// The pages of a branch.
     Read(Files),
+    /// The store was cared for.
+    CaredFor,
     /// It was not done.
     Refused(ErrorKind),
 }
@@ -111,8 +113,25 @@ impl Model {
         match op {
             Op::Merge { from: name, .. } | Op::Tag(name) => self.head(name),
             Op::Reset(name) => self.versions[self.head(name)?].parents.first().copied(),
+            Op::Undo(name) => self.left(name),
             _ => None,
         }
+    }
+
+    /// The version that a ref pointed at before it moved last.
+    pub fn left(&self, name: Name) -> Option<Number> {
+        self.refs.get(&name)?.iter().rev().nth(1)?.target
+    }
+
+    /// The versions that a collection must leave: those that the newest entry of each ref names.
+    pub fn kept(&self) -> Vec<Number> {
+        let newest = self.refs.values().filter_map(|log| log.last());
+        let named =
+            newest.flat_map(|last| last.target.into_iter().chain(last.follows.map(|f| f.1)));
+        let mut kept: Vec<_> = named.flat_map(|version| self.ancestors(version)).collect();
+        kept.sort_unstable();
+        kept.dedup();
+        kept
     }
 
     /// Does what is wished.
@@ -125,7 +144,8 @@ impl Model {
             Op::Restore(name) => self.restore(wish, name),
             Op::Merge { from, into } => self.merge(wish, from, into),
             Op::Sync(name) => Ok(Answer::Synced(self.sync(wish, name))),
-            Op::Reset(name) => self.reset(wish, name),
+            Op::Reset(name) | Op::Undo(name) => self.reset(wish, name),
+            Op::Wait | Op::Collect { .. } | Op::Cancel => Ok(Answer::CaredFor),
             Op::Read(name) => self
                 .head(name)
                 .map(|head| Answer::Read(self.versions[head].files.clone()))

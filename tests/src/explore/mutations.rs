@@ -1,10 +1,11 @@
 //! The checks can fail: each flaw is found, and how much it takes.
 
+use super::broken::Broken;
 use super::failures::Failures;
 use super::flaw::Flawed;
 use super::op::Op;
-use super::scenes;
 use super::search::Search;
+use super::{collected, scenes};
 
 /// A flaw that was searched for.
 #[derive(Debug)]
@@ -23,6 +24,28 @@ pub struct Found {
     /// All of it.
     pub text: String,
 }
+
+/// Searches for what comes of breaking a rule of garbage collection: in sequences, or in schedules.
+pub fn hunt_collection(rule: Broken) -> Hunted {
+    let flaw = Flawed::Collection(rule);
+    let found = if rule.is_sequential() {
+        let scope = Search::of_collections(COLLECTIONS).with_ops(Op::of_few_collections());
+        scope.of_flawed(flaw).run(&mut |_, _| {}).found.map(|found| Found {
+            length: format!("{} operations", found.steps.len()),
+            text: found.to_text(),
+        })
+    } else {
+        collected::hunt(rule).found.map(|found| Found {
+            length: format!("{} calls, {} changes of turn", found.calls.len(), found.turns()),
+            text: found.to_text(),
+        })
+    };
+    Hunted { flaw, found }
+}
+
+/// So many operations on a book that has a branch are enough to show what harm collections do that
+/// do it one after the other.
+const COLLECTIONS: usize = 5;
 
 /// So many operations are enough to show any flaw.
 const DEPTH: usize = 5;

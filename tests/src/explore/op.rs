@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::broken::Role;
 use super::scope::{Name, Page, Text, Who};
 
 /// One thing that somebody can do.
@@ -40,12 +41,24 @@ pub enum Op {
     Sync(Name),
     /// Puts a branch back to the version before its newest.
     Reset(Name),
+    /// Puts a branch back to where it was before it moved last.
+    Undo(Name),
     /// Makes the tag where a branch is.
     Tag(Name),
     /// Reads all pages of a branch.
     Read(Name),
     /// Sends the request of an earlier step again, counted from 1.
     Repeat(usize),
+    /// Lets a grace period pass.
+    Wait,
+    /// Does what is due of a collection, now or a grace period later. The newest entry of each ref
+    /// is kept.
+    Collect {
+        /// Whether a grace period passes before.
+        later: bool,
+    },
+    /// Takes back what was condemned.
+    Cancel,
 }
 
 /// What a writer believes a page to say.
@@ -76,9 +89,7 @@ impl Op {
     /// Everything that can be done, apart from reading and repeating, which is for the search to
     /// add: it depends on what was done.
     ///
-    /// Operations of garbage collection (condemn, delete, cancel) belong here, in
-    /// [`Model::apply`](super::model::Model::apply) and in
-    /// [`Subject::act`](super::subject::Subject::act).
+    /// Collections are searched with fewer operations: [`of_collections`](Self::of_collections).
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for branch in Name::BRANCHES {
@@ -116,9 +127,57 @@ impl Op {
             }
             Self::Sync(name) | Self::Delete(name) | Self::Restore(name) => name == Name::A,
             Self::Reset(name) => name != Name::B,
-            Self::Tag(_) | Self::Read(_) | Self::Repeat(_) => false,
+            _ => false,
         };
         Self::all().into_iter().filter(keeps).collect()
+    }
+
+    /// What leaves versions behind that no ref names, brings them back, and collects them.
+    pub fn of_collections() -> Vec<Self> {
+        let put =
+            |branch, page| Self::Edit { branch, page, put: Some(Text::A), belief: Belief::Absent };
+        let remove =
+            Self::Edit { branch: Name::Main, page: Page::One, put: None, belief: Belief::Unsaid };
+        let mut all = vec![
+            put(Name::Main, Page::One),
+            put(Name::Main, Page::Two),
+            put(Name::A, Page::One),
+            remove,
+        ];
+        all.extend([Self::Reset(Name::Main), Self::Undo(Name::Main)]);
+        all.extend([
+            Self::Create { name: Name::A, from: Name::Main },
+            Self::Delete(Name::A),
+            Self::Restore(Name::A),
+            Self::Merge { from: Name::A, into: Name::Main },
+            Self::Sync(Name::A),
+        ]);
+        all.extend([Self::Wait, Self::Collect { later: false }, Self::Collect { later: true }]);
+        all.push(Self::Cancel);
+        all
+    }
+
+    /// The few of them that what one is to find needs most.
+    pub fn of_few_collections() -> Vec<Self> {
+        let keeps = |op: &Self| match op {
+            Self::Edit { branch, page, put, .. } => {
+                *branch == Name::Main && *page == Page::Two && put.is_some()
+            }
+            Self::Delete(_) | Self::Restore(_) | Self::Reset(_) | Self::Undo(_) => true,
+            Self::Collect { later } => *later,
+            _ => false,
+        };
+        Self::of_collections().into_iter().filter(keeps).collect()
+    }
+
+    /// Whether it is for the store as a whole and moves no ref.
+    pub const fn is_upkeep(self) -> bool {
+        matches!(self, Self::Wait | Self::Collect { .. } | Self::Cancel)
+    }
+
+    /// As whom it is done.
+    pub const fn role(self) -> Role {
+        if self.is_upkeep() { Role::Collector } else { Role::Writer }
     }
 
     /// The ref that it changes, if it changes one.
@@ -130,9 +189,12 @@ impl Op {
             | Self::Restore(name)
             | Self::Merge { into: name, .. }
             | Self::Sync(name)
-            | Self::Reset(name) => Some(name),
+            | Self::Reset(name)
+            | Self::Undo(name) => Some(name),
             Self::Tag(_) => Some(Name::Tag),
-            Self::Read(_) | Self::Repeat(_) => None,
+            Self::Read(_) | Self::Repeat(_) | Self::Wait | Self::Collect { .. } | Self::Cancel => {
+                None
+            }
         }
     }
 }
@@ -168,9 +230,14 @@ impl fmt::Display for Op {
             }
             Self::Sync(name) => write!(f, "syncs {}", name.as_str()),
             Self::Reset(name) => write!(f, "resets {}", name.as_str()),
+            Self::Undo(name) => write!(f, "undoes {}", name.as_str()),
             Self::Tag(name) => write!(f, "tags {}", name.as_str()),
             Self::Read(name) => write!(f, "reads {}", name.as_str()),
             Self::Repeat(step) => write!(f, "repeats {step}"),
+            Self::Wait => write!(f, "waits a day"),
+            Self::Collect { later: false } => write!(f, "collects"),
+            Self::Collect { later: true } => write!(f, "collects a day later"),
+            Self::Cancel => write!(f, "cancels"),
         }
     }
 }
@@ -202,6 +269,11 @@ impl Step {
             ["resets", branch] => Op::Reset(name(branch)?),
             ["tags", branch] => Op::Tag(name(branch)?),
             ["reads", branch] => Op::Read(name(branch)?),
+            ["undoes", branch] => Op::Undo(name(branch)?),
+            ["waits", "a", "day"] => Op::Wait,
+            ["collects"] => Op::Collect { later: false },
+            ["collects", "a", "day", "later"] => Op::Collect { later: true },
+            ["cancels"] => Op::Cancel,
             ["repeats", step] => Op::Repeat(step.parse().ok()?),
             _ => return None,
         };
@@ -237,6 +309,7 @@ mod tests {
     #[test]
     fn every_step_reads_back() {
         let mut all = Op::all();
+        all.extend(Op::of_collections());
         all.extend([Op::Read(Name::B), Op::Repeat(3)]);
         for who in Who::ALL {
             for op in &all {

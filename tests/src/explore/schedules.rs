@@ -5,20 +5,23 @@
 //! one, nothing new can come, and the search turns back.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use cas_core::ErrorKind;
+use cas_core::refs::RefError;
+use cas_core::repo::RepoError;
+use cas_core::store::StoreError;
 use object_store::memory::InMemory;
 
-use super::checks::{self, Content, Ids};
+use super::access::Accesses;
+use super::checks::{self, Content};
 use super::flaw::Flawed;
-use super::gate::{Gate, Grain};
-use super::model::{Answer, Model, Wish};
+use super::gate::{Grain, Turn};
+use super::model::{Answer, Wish};
 use super::op::{Op, Step};
-use super::scope::Who;
+use super::run::{Run, hash};
 use super::search::runtime;
-use super::subject::{Subject, Told};
+use super::subject::Told;
 use super::world::{State, content};
 use crate::invariants;
 
@@ -27,8 +30,8 @@ use crate::invariants;
 pub struct Scene {
     /// Where they begin.
     pub start: State,
-    /// What each does.
-    pub steps: Vec<Step>,
+    /// What each does, one step after the other.
+    pub steps: Vec<Vec<Step>>,
     /// Which calls wait for one another.
     pub grain: Grain,
     /// What is wrong with all of them, on purpose.
@@ -46,48 +49,85 @@ pub struct Tried {
     pub longest: usize,
     /// A schedule after which something is wrong.
     pub found: Option<Misled>,
+    /// What the processes did.
+    met: Accesses,
 }
+
+/// For so many days collections go on after a schedule: what was condemned is deleted by then.
+const DAYS: usize = 2;
 
 /// A schedule after which something is wrong.
 #[derive(Debug, Clone)]
 pub struct Misled {
     /// What led to the scene and what each process does.
-    pub steps: (Vec<Step>, Vec<Step>),
-    /// Each call, by whose it is.
-    pub calls: Vec<(usize, String)>,
+    pub steps: (Vec<Step>, Vec<Vec<Step>>),
+    /// Each turn, by whose it is.
+    pub calls: Vec<(Turn, String)>,
     /// What is wrong.
     pub found: Vec<String>,
 }
 
 impl Scene {
-    /// Processes that begin after `before`, each taking one step.
+    /// Processes that begin after `before`. What each does are steps with `, then ` between them.
     ///
     /// # Panics
     ///
     /// If a line is no step, or something is wrong before they begin.
     pub fn after(before: &[&str], steps: &[&str], grain: Grain) -> Self {
-        let parse = |lines: &[&str]| -> Vec<Step> {
-            let step = |line: &&str| Step::parse(line).expect("the scene is made of steps");
-            lines.iter().map(step).collect()
-        };
-        let start = runtime().block_on(async {
-            let mut state = State::first().await;
-            for step in parse(before) {
-                let memory = state.open().await;
-                let stepped = state.step(&memory, step, None).await;
-                assert!(stepped.found.is_empty(), "{step}: {:?}", stepped.found);
-                state = stepped.state;
-            }
-            state
+        Self::begin(runtime().block_on(State::first()), before, steps, grain)
+    }
+
+    /// The same where collections are among what can be done. All calls of the processes `fine` wait,
+    /// those of the others where they may meet.
+    ///
+    /// # Panics
+    ///
+    /// If a line is no step, or something is wrong before they begin.
+    pub fn with_collections(before: &[&str], steps: &[&str], fine: Vec<usize>) -> Self {
+        let start = runtime().block_on(State::first_aged());
+        let mut scene = Self::begin(start, before, steps, Grain::Fine);
+        let keys = scene.start.content.keys().cloned();
+        let known = Arc::new(Accesses::of_store(scene.steps.len(), keys));
+        scene.grain = Grain::Met { known, fine };
+        scene
+    }
+
+    fn begin(start: State, before: &[&str], steps: &[&str], grain: Grain) -> Self {
+        let step = |line: &str| Step::parse(line).expect("the scene is made of steps");
+        let start = runtime().block_on(start.after(before));
+        let steps = steps.iter().map(|line| {
+            let who = line.split(' ').next().unwrap_or_default();
+            let mut parts = line.split(", then ");
+            let first = parts.next().map(step);
+            first.into_iter().chain(parts.map(|part| step(&format!("{who} {part}")))).collect()
         });
-        Self { start, steps: parse(steps), grain, flaw: None }
+        let steps = steps.collect();
+        Self { start, steps, grain, flaw: None }
     }
 
     /// Tries every schedule, until something is wrong.
     pub fn run(&self) -> Tried {
+        let mut scene = self.clone();
+        loop {
+            let mut tried = scene.try_all();
+            if let Grain::Met { known, fine } = &scene.grain {
+                let mut wider = Accesses::clone(known);
+                // Some call may have to wait that went through.
+                if tried.found.is_none() && wider.add(&tried.met) {
+                    scene.grain = Grain::Met { known: Arc::new(wider), fine: fine.clone() };
+                    continue;
+                }
+            }
+            tried.met = Accesses::default();
+            return tried;
+        }
+    }
+
+    fn try_all(&self) -> Tried {
         runtime().block_on(async {
             let memory = self.start.open().await;
-            let mut tried = Tried::default();
+            let met = Accesses::new(self.steps.len());
+            let mut tried = Tried { met, ..Tried::default() };
             let mut seen = Seen::default();
             let mut prefixes = vec![Vec::new()];
             while let Some(prefix) = prefixes.pop() {
@@ -101,70 +141,87 @@ impl Scene {
         })
     }
 
-    /// Runs one schedule that begins so, and leaves for later where another process could be next.
+    /// Runs one schedule that begins so, and leaves for later what else could be next.
     async fn follow(
         &self,
         memory: &InMemory,
-        prefix: &[usize],
+        prefix: &[Turn],
         seen: &mut Seen,
-        prefixes: &mut Vec<Vec<usize>>,
+        prefixes: &mut Vec<Vec<Turn>>,
         tried: &mut Tried,
     ) {
         let mut run = Run::start(self, memory);
         let mut before = (*self.start.content).clone();
-        let mut calls: Vec<(usize, String)> = Vec::new();
+        let mut calls: Vec<(Turn, String)> = Vec::new();
         loop {
             run.settle().await;
-            let mut next: Vec<_> = run.waiting();
+            let mut next = run.turns();
             let at = calls.len();
             if at >= prefix.len() {
                 let after = content(&*run.memory).await;
-                let mut found = checks::immutable(&before, &after);
+                let mut found = self.unchanged(&before, &after);
                 found.extend(seen.closed(&after, &run).await);
                 if next.is_empty() {
                     found.extend(self.explain(&run.told, &after));
+                    found.extend(seen.finale(&after, &run, self.flaw).await);
                     tried.ends += 1;
                     tried.longest = tried.longest.max(at);
                 }
                 Flawed::keep_shown(self.flaw, &mut found);
+                tried.met.add(&run.gate.accesses());
                 if !found.is_empty() {
                     let steps = (self.start.steps.clone(), self.steps.clone());
                     tried.found = Some(Misled { steps, calls, found });
                     return;
                 }
-                if next.is_empty() || !seen.points.insert(seen_as(&run, &after)) {
+                if next.is_empty() || !seen.points.insert(run.seen_as(&after)) {
                     return;
                 }
                 before = after;
                 // Whoever went last goes on: what is found has few changes of turn.
                 if let Some((last, _)) = calls.last() {
-                    next.sort_by_key(|process| process != last);
+                    next.sort_by_key(|turn| (turn.process != last.process, turn.wakes));
                 }
-                let so_far: Vec<_> = calls.iter().map(|(process, _)| *process).collect();
+                let so_far: Vec<_> = calls.iter().map(|(turn, _)| *turn).collect();
                 for other in next.iter().skip(1) {
                     prefixes.push(so_far.iter().copied().chain([*other]).collect());
                 }
             }
-            let process = prefix.get(at).copied().unwrap_or_else(|| next[0]);
-            let Some(call) = run.gate.let_through(process) else {
+            let turn = prefix.get(at).copied().unwrap_or_else(|| next[0]);
+            let Some(call) = run.gate.take(turn) else {
                 return;
             };
-            calls.push((process, call));
+            calls.push((turn, call));
         }
     }
 
-    /// The wish of each process. What it names by where a ref is, it found before it began. One
+    /// *Immutable*: what was there is as it was. Where there are collections, they take objects.
+    fn unchanged(&self, before: &Content, after: &Content) -> Vec<String> {
+        match self.start.aged {
+            None => checks::immutable(before, after),
+            Some(_) => checks::immutable_but_collected(true, before, after),
+        }
+    }
+
+    /// The wishes of each process. What they name by where a ref is, it found before it began. One
     /// that repeats a step behind those before the scene sends the request of another process.
-    fn wishes(&self) -> Vec<Wish> {
+    pub fn wishes(&self) -> Vec<Vec<Wish>> {
         let first = self.start.steps.len() + 1;
-        let mut wishes: Vec<Wish> = Vec::new();
-        for (at, step) in self.steps.iter().enumerate() {
-            let wish = match step.op {
-                Op::Repeat(again) if again >= first => wishes.get(again - first).copied(),
-                Op::Repeat(_) => self.start.wish(*step).map(|(wish, _)| wish),
-                _ => self.start.wish(*step).map(|(wish, _)| Wish { request: first + at, ..wish }),
-            };
-            wishes.extend(wish);
+        let mut all: Vec<Wish> = Vec::new();
+        let mut wishes = Vec::new();
+        for steps in &self.steps {
+            let mut own = Vec::new();
+            for step in steps {
+                let request = first + all.len();
+                let wish = match step.op {
+                    Op::Repeat(again) if again >= first => all.get(again - first).copied(),
+                    Op::Repeat(_) => self.start.wish(*step).map(|(wish, _)| wish),
+                    _ => self.start.wish(*step).map(|(wish, _)| Wish { request, ..wish }),
+                };
+                all.extend(wish);
+                own.extend(wish);
+            }
+            wishes.push(own);
         }
         wishes
     }
@@ -172,37 +229,44 @@ impl Scene {
     /// *No lost update*, *Certain*, *Isolated*: some order in which the wishes were done one after
     /// the other explains what each was told, and what there is now. What is wrong with the order
     /// that explains most, if none does.
-    fn explain(&self, told: &[Option<Told>], after: &Content) -> Vec<String> {
-        let wishes = self.wishes();
-        let orders = orders(wishes.len());
-        let tries = orders.iter().map(|order| {
-            let (mut model, mut ids) = (self.start.model.clone(), self.start.ids.clone());
-            let mut answers: Vec<(usize, Answer<usize>)> = Vec::new();
-            for at in order {
-                if gave_way(&wishes[*at], told[*at].as_ref()) {
-                    continue;
-                }
-                answers.push((*at, model.apply(&wishes[*at])));
+    fn explain(&self, told: &[Option<Vec<Told>>], after: &Content) -> Vec<String> {
+        let mut asked = Vec::new();
+        for (process, wishes) in self.wishes().into_iter().enumerate() {
+            for (at, wish) in wishes.into_iter().enumerate() {
+                let told = told[process].as_ref().and_then(|told| told.get(at));
+                asked.push(Asked { process, wish, told });
             }
-            self.differs(&model, &mut ids, &wishes, told, &answers, after)
+        }
+        let mut found: Vec<_> = asked.iter().filter_map(Asked::is_wrong).collect();
+        asked.retain(|asked| !asked.wish.op.is_upkeep());
+        let tries = orders(asked.len()).into_iter().filter_map(|order| {
+            let order: Vec<_> = order.into_iter().map(|at| (at, &asked[at])).collect();
+            // What one process did it did in its own order.
+            let kept = order.iter().enumerate().all(|(at, (nth, one))| {
+                order[at..]
+                    .iter()
+                    .all(|(later, other)| one.process != other.process || nth <= later)
+            });
+            kept.then(|| self.differs(&order, after))
         });
         let least: Vec<String> = tries.min_by_key(Vec::len).unwrap_or_default();
-        least.into_iter().map(|what| format!("no lost update: in no order: {what}")).collect()
+        found.extend(least.into_iter().map(|what| format!("no lost update: in no order: {what}")));
+        found
     }
 
-    fn differs(
-        &self,
-        model: &Model,
-        ids: &mut Ids,
-        wishes: &[Wish],
-        told: &[Option<Told>],
-        answers: &[(usize, Answer<usize>)],
-        after: &Content,
-    ) -> Vec<String> {
-        let mut found = checks::logs(model, None, &self.start.content, after, ids);
-        for (at, right) in answers {
-            match &told[*at] {
-                Some(told) => found.extend(checks::answers(wishes[*at].op, told, right, ids)),
+    /// What the model makes differently of these wishes in this order.
+    fn differs(&self, order: &[(usize, &Asked<'_>)], after: &Content) -> Vec<String> {
+        let (mut model, mut ids) = (self.start.model.clone(), self.start.ids.clone());
+        let mut answers: Vec<(&Asked<'_>, Answer<usize>)> = Vec::new();
+        for (_, asked) in order {
+            if !asked.gave_way(self.start.aged.is_some()) {
+                answers.push((*asked, model.apply(&asked.wish)));
+            }
+        }
+        let mut found = checks::logs(&model, None, &self.start.content, after, &mut ids);
+        for (asked, right) in answers {
+            match &asked.told {
+                Some(told) => found.extend(checks::answers(asked.wish.op, told, &right, &ids)),
                 None => found.push("certain: there was no answer".to_owned()),
             }
         }
@@ -210,10 +274,50 @@ impl Scene {
     }
 }
 
+/// A wish, and what came of it.
+struct Asked<'a> {
+    process: usize,
+    wish: Wish,
+    told: Option<&'a Told>,
+}
+
+impl Asked<'_> {
+    /// Changes of where a ref points are refused when it moved meanwhile, and say so: then nothing
+    /// was done. Edits never give way for that alone. Where there are collections, anything may be
+    /// refused whose parts were just being collected.
+    fn gave_way(&self, collects: bool) -> bool {
+        let op = self.wish.op;
+        let may = matches!(op, Op::Delete(_) | Op::Restore(_) | Op::Reset(_) | Op::Undo(_));
+        let refused = |error: &RepoError| match error.kind() {
+            ErrorKind::Conflict => may,
+            ErrorKind::Unavailable => collects,
+            // It slept for days, and the list that it had begun to read is over.
+            ErrorKind::Corrupt => {
+                matches!(error, RepoError::Ref(RefError::Store(StoreError::BadGcLog { .. })))
+            }
+            _ => false,
+        };
+        matches!(self.told, Some(Err(error)) if refused(error))
+    }
+
+    /// What is wrong with a collection by itself: it ends, or gives way to another one, or to a
+    /// deletion that takes too long.
+    fn is_wrong(&self) -> Option<String> {
+        match self.told {
+            Some(Err(error))
+                if self.wish.op.is_upkeep() && error.kind() != ErrorKind::Unavailable =>
+            {
+                Some(format!("certain: a collection fails: {error:?}"))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Misled {
     /// How often another process is next.
     pub fn turns(&self) -> usize {
-        self.calls.windows(2).filter(|pair| pair[0].0 != pair[1].0).count()
+        self.calls.windows(2).filter(|pair| pair[0].0.process != pair[1].0.process).count()
     }
 
     /// The schedule as text.
@@ -222,22 +326,28 @@ impl Misled {
         for step in &self.steps.0 {
             text.push_str(&format!("{step}\n"));
         }
-        for (at, step) in self.steps.1.iter().enumerate() {
-            text.push_str(&format!("at once, as {at}: {step}\n"));
+        for (at, steps) in self.steps.1.iter().enumerate() {
+            text.push_str(&format!("at once, as {at}: {}\n", said(steps)));
         }
-        for (process, call) in &self.calls {
-            text.push_str(&format!("  {process}: {call}\n"));
+        for (turn, call) in &self.calls {
+            text.push_str(&format!("  {}: {call}\n", turn.process));
         }
         text
     }
 }
 
-/// Changes of where a ref points are refused when it moved meanwhile, and say so: then nothing was
-/// done. Edits never give way for that alone.
-fn gave_way(wish: &Wish, told: Option<&Told>) -> bool {
-    let may = matches!(wish.op, Op::Delete(_) | Op::Restore(_) | Op::Reset(_));
-    let refused = |error: &cas_core::repo::RepoError| error.kind() == ErrorKind::Conflict;
-    may && matches!(told, Some(Err(error)) if refused(error))
+/// The steps of one process as text.
+fn said(steps: &[Step]) -> String {
+    let mut said = steps.first().map(Step::to_string).unwrap_or_default();
+    steps.iter().skip(1).for_each(|step| said.push_str(&format!(", then {}", step.op)));
+    said
+}
+
+impl Scene {
+    /// What each process does, as text.
+    pub fn said(&self) -> String {
+        self.steps.iter().map(|steps| said(steps)).collect::<Vec<_>>().join(" | ")
+    }
 }
 
 /// Every order of `0..n`.
@@ -264,90 +374,45 @@ struct Seen {
     points: BTreeSet<[u8; 32]>,
     /// Contents that were found to be closed.
     closed: BTreeSet<[u8; 32]>,
+    /// Ends after which collections did no harm.
+    finales: BTreeSet<[u8; 32]>,
 }
 
 impl Seen {
-    /// *Closed* and *Linear*, at any moment.
+    /// *Closed* and *Linear*, at any moment; *GC safe* where there are collections.
     async fn closed(&mut self, after: &Content, run: &Run) -> Vec<String> {
         if !self.closed.insert(hash(after)) {
             return Vec::new();
         }
-        let store = Subject::new(run.memory.clone(), Who::Ada, 0, None);
-        let store = store.repo().store();
-        let closed = invariants::closed(store).await;
-        let linear = invariants::linear(store).await;
+        let onlooker = run.onlooker(None);
+        let store = onlooker.repo().store();
+        let closed = match &run.timed {
+            None => invariants::closed(store).await,
+            Some(_) => invariants::closed_heads(store).await,
+        };
+        let mut linear = invariants::linear(store).await;
+        if run.timed.is_some() {
+            // A version that only older entries name is taken, or put again, piece by piece.
+            linear.retain(|what| !what.ends_with("is missing"));
+        }
         let found = closed.into_iter().map(|what| format!("closed: {what}"));
         found.chain(linear.into_iter().map(|what| format!("linear: {what}"))).collect()
     }
-}
 
-fn seen_as(run: &Run, after: &Content) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&hash(after));
-    hasher.update(run.gate.histories().as_bytes());
-    *hasher.finalize().as_bytes()
-}
-
-fn hash(content: &Content) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    for (key, bytes) in content {
-        hasher.update(key.as_ref().as_bytes());
-        hasher.update(&bytes.len().to_be_bytes());
-        hasher.update(bytes);
-    }
-    *hasher.finalize().as_bytes()
-}
-
-/// Processes on their way.
-struct Run {
-    memory: Arc<InMemory>,
-    gate: Gate,
-    processes: Vec<Option<Pin<Box<dyn Future<Output = Told>>>>>,
-    told: Vec<Option<Told>>,
-}
-
-impl Run {
-    fn start(scene: &Scene, memory: &InMemory) -> Self {
-        let memory = Arc::new(memory.fork());
-        let wishes = scene.wishes();
-        let gate = Gate::new(wishes.len(), scene.grain);
-        let processes = wishes.iter().enumerate().map(|(at, wish)| {
-            let store = Arc::new(gate.store(memory.clone(), at));
-            let seed = scene.start.steps.len() + 1 + at;
-            let subject = Subject::new(store, wish.who, seed, scene.flaw);
-            let version = wish.version.and_then(|number| scene.start.ids.get(&number)).copied();
-            let wish = *wish;
-            let process = async move { subject.act(&wish, version).await };
-            Some(Box::pin(process) as Pin<Box<dyn Future<Output = Told>>>)
-        });
-        let processes: Vec<_> = processes.collect();
-        let told = wishes.iter().map(|_| None).collect();
-        Self { memory, gate, processes, told }
-    }
-
-    /// Lets every process go on until it waits at the gate or has ended.
-    async fn settle(&mut self) {
-        loop {
-            let mut settled = true;
-            for (at, process) in self.processes.iter_mut().enumerate() {
-                let Some(going) = process else { continue };
-                if let std::task::Poll::Ready(told) = futures::poll!(going.as_mut()) {
-                    self.told[at] = Some(told);
-                    *process = None;
-                } else if !self.gate.is_waiting(at) {
-                    settled = false;
-                }
-            }
-            if settled {
-                return;
-            }
-            // It waits for a task of its own, or for some time to pass.
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    /// *GC safe*, also when those who collect go on for some days.
+    async fn finale(&mut self, after: &Content, run: &Run, flaw: Option<Flawed>) -> Vec<String> {
+        let mut found = Vec::new();
+        if run.timed.is_none() || !self.finales.insert(run.seen_as(after)) {
+            return found;
         }
-    }
-
-    /// The processes that wait.
-    fn waiting(&self) -> Vec<usize> {
-        (0..self.told.len()).filter(|at| self.processes[*at].is_some()).collect()
+        let (collector, onlooker) = (run.onlooker(flaw), run.onlooker(None));
+        for day in 1..=DAYS {
+            if let Err(error) = collector.collect_a_day_later().await {
+                found.push(format!("certain: {day} days later a collection fails: {error:?}"));
+            }
+            let gone = invariants::closed_heads(onlooker.repo().store()).await;
+            found.extend(gone.into_iter().map(|what| format!("closed: {day} days later: {what}")));
+        }
+        found
     }
 }

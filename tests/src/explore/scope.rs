@@ -4,6 +4,8 @@
 //! No text of one page is a text of the other, so that nothing ever looks like a moved file: what
 //! merges make of moves is tested by `merge::cases` and beside git.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use cas_core::name::{Actor, BlobId, BookId, BookPath, RefName};
 
@@ -101,6 +103,14 @@ impl Who {
         match self {
             Self::Ada => "ada",
             Self::Bob => "bob",
+        }
+    }
+
+    /// How far their clock is ahead of the store's.
+    pub const fn is_ahead(self) -> Duration {
+        match self {
+            Self::Ada => Duration::ZERO,
+            Self::Bob => Duration::from_hours(5),
         }
     }
 

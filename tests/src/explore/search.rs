@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::digest::{Digest, digest, exact_digest};
+use super::digest::{Digest, aged_digest, digest, exact_digest};
 use super::flaw::Flawed;
 use super::op::{Op, Step};
 use super::world::{State, Stepped};
@@ -26,7 +26,18 @@ pub struct Search {
     pub renames: bool,
     /// Whether one request of each sequence is sent again, after every step behind it.
     pub marks: bool,
+    /// Whether collections are among what can be done.
+    pub collects: bool,
+    /// What was done before the first of the operations that count.
+    pub before: &'static [&'static str],
 }
+
+/// What there is before collections are searched: a branch with a version of its own.
+const A_BRANCH: [&str; 3] = [
+    "ada puts A at x/one.md in main",
+    "bob creates users/a from main",
+    "ada puts A at y/two.md in users/a",
+];
 
 /// What a search came to.
 #[derive(Debug, Default)]
@@ -55,7 +66,22 @@ pub struct Counterexample {
 impl Search {
     /// Everything that can be done, up to so many operations, by two threads.
     pub fn new(depth: usize) -> Self {
-        Self { depth, flaw: None, ops: Op::all(), threads: 2, renames: true, marks: false }
+        Self {
+            depth,
+            flaw: None,
+            ops: Op::all(),
+            threads: 2,
+            renames: true,
+            marks: false,
+            collects: false,
+            before: &[],
+        }
+    }
+
+    /// Everything that collections meet, up to so many operations on a book that has a branch, by two
+    /// threads.
+    pub fn of_collections(depth: usize) -> Self {
+        Self { ops: Op::of_collections(), collects: true, before: &A_BRANCH, ..Self::new(depth) }
     }
 
     /// The same with one request of each sequence sent again.
@@ -78,7 +104,7 @@ impl Search {
 
     /// Searches; `tell` hears of each length that is done, with the states that are new.
     pub fn run(&self, tell: &mut dyn FnMut(&Searched, &[State])) -> Searched {
-        let first = runtime().block_on(State::first());
+        let first = self.first();
         let mut seen = BTreeSet::from([self.digest(&first, None)]);
         let mut searched = Searched { states: vec![1], ..Searched::default() };
         let mut frontier = vec![first];
@@ -109,7 +135,7 @@ impl Search {
     ///
     /// If something is wrong on the way.
     pub fn reach(&self) -> Vec<State> {
-        let mut states = vec![runtime().block_on(State::first())];
+        let mut states = vec![self.first()];
         let searched = self.run(&mut |_, new| {
             states.extend(new.iter().filter(|state| state.marked.is_none()).cloned());
         });
@@ -117,7 +143,18 @@ impl Search {
         states
     }
 
+    fn first(&self) -> State {
+        runtime().block_on(async {
+            let first =
+                if self.collects { State::first_aged().await } else { State::first().await };
+            first.after(self.before).await
+        })
+    }
+
     fn digest(&self, state: &State, marked: Option<usize>) -> Digest {
+        if let Some(aged) = &state.aged {
+            return aged_digest(&state.model, &state.ids, aged, &state.content);
+        }
         let wish = marked.and_then(|step| state.wishes.get(step.checked_sub(1)?));
         if self.renames { digest(&state.model, wish) } else { exact_digest(&state.model, wish) }
     }
@@ -163,7 +200,8 @@ impl Search {
             let Stepped { state: next, moved, mut found } =
                 state.step(&memory, step, self.flaw).await;
             let place = (at, nth);
-            let mut marks = if moved { vec![next.marked] } else { Vec::new() };
+            // Where time counts it goes on.
+            let mut marks = if moved || self.collects { vec![next.marked] } else { Vec::new() };
             if moved && next.marked.is_none() && self.marks {
                 marks.push(Some(next.steps.len()));
             }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use cas_core::ErrorKind;
 use cas_core::env::Timestamp;
+use cas_core::folder::NoProgress;
 use cas_core::name::{BookPath, CommitId, HashPrefix, Operation, RequestId, Revision};
 use cas_core::object::{Commit, Metadata, Tree};
 use cas_core::refs::{Expectation, RefLog};
@@ -14,18 +15,26 @@ use cas_core::repo::{
     UpstreamChoice, VersionRequest,
 };
 use cas_core::store::{Bucket, BucketObjects, Refs, Store};
+use cas_core::upkeep::{GcRequest, Grace, Retention, Upkeep, UpkeepError};
+use cas_core::{ErrorKind, limits};
 use futures::FutureExt;
 use object_store::ObjectStore;
 
+use super::aged::DAY;
+use super::broken::Broken;
 use super::flaw::{Flawed, ProgramFlaw};
 use super::model::{Answer, Files, Wish};
 use super::op::{Belief, Op};
 use super::scope::{Name, Page, Text, Who, book};
+use super::time::Time;
 use crate::env::test_env;
-use crate::mutant::{MutantRefs, MutantStore};
+use crate::mutant::{MutantRefs, MutantStore, RefFlaw, RefsOf};
 
 /// What somebody was really told.
 pub type Told = Result<Answer<CommitId>, RepoError>;
+
+/// How far the clock of whoever collects is ahead of the store's.
+const COLLECTOR_IS_AHEAD: Duration = Duration::from_hours(1);
 
 /// What is added to the number of a request that is tried again under another name.
 const OTHER: usize = 1_000;
@@ -35,6 +44,8 @@ const OTHER: usize = 1_000;
 pub struct Subject {
     repo: Repository,
     flaw: Option<ProgramFlaw>,
+    /// Where collections are among what can be done.
+    care: Option<(Upkeep, Time)>,
 }
 
 impl Subject {
@@ -57,7 +68,32 @@ impl Subject {
             Some(Flawed::Program(flaw)) => Some(flaw),
             _ => None,
         };
-        Self { repo: Repository::new(store, env, who.actor(), 1), flaw }
+        Self { repo: Repository::new(store, env, who.actor(), 1), flaw, care: None }
+    }
+
+    /// A process that has just begun over a store that collections work on, with the refs that heed
+    /// them. No clock of two people, and of those who collect, is right.
+    pub fn in_time(
+        store: Arc<dyn ObjectStore>,
+        time: Time,
+        who: Who,
+        seed: usize,
+        flaw: Option<Flawed>,
+    ) -> Self {
+        let seed = u32::try_from(seed).unwrap_or(u32::MAX);
+        let bucket = Bucket::new(store);
+        let env = time.env(seed, who.is_ahead());
+        let mut store = Store::in_bucket(&bucket, &env);
+        if let Some(Flawed::Collection(Broken::TakesAnyTime)) = flaw {
+            let objects = Arc::new(BucketObjects::new(bucket.clone(), env.clone()));
+            let forgets = RefFlaw::ForgetsWhenItBegan;
+            let refs = MutantRefs::new(Arc::new(RefsOf(store)), forgets, env.clone());
+            store = Store::new(objects, Arc::new(refs));
+        }
+        let repo = Repository::new(store, env, who.actor(), 1);
+        let env = time.env(u32::MAX - seed, COLLECTOR_IS_AHEAD);
+        let upkeep = Upkeep::new(bucket, env, 1, Arc::new(NoProgress));
+        Self { repo, flaw: None, care: Some((upkeep, time)) }
     }
 
     /// The repository.
@@ -88,6 +124,7 @@ impl Subject {
         let (name, back) = match op {
             Op::Merge { from: name, .. } | Op::Tag(name) => (name, 0),
             Op::Reset(name) => (name, 1),
+            Op::Undo(name) => return self.left(name).await,
             _ => return Ok(None),
         };
         let revision = Revision { back, ..Revision::head(book(), name.name()) };
@@ -96,6 +133,19 @@ impl Subject {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The commit that a ref pointed at before it moved last.
+    async fn left(&self, name: Name) -> Result<Option<CommitId>, RepoError> {
+        let (refs, name) = (self.repo.store().refs(), name.name());
+        let Some(head) = refs.head(&book(), &name).await? else {
+            return Ok(None);
+        };
+        let before = match head.entry.seq.checked_sub(1).filter(|before| *before > 0) {
+            Some(before) => refs.entry(&book(), &name, before).await?,
+            None => None,
+        };
+        Ok(before.and_then(|before| before.entry.target))
     }
 
     /// Does what is wished. `version` is the commit of the wish's.
@@ -134,7 +184,7 @@ impl Subject {
             Op::Restore(name) => {
                 Answer::Moved(repo.restore_branch(&refers(name)).await?.entry.target)
             }
-            Op::Reset(name) => {
+            Op::Reset(name) | Op::Undo(name) => {
                 let to = version.ok_or_else(no_version)?;
                 let entry = repo.reset_branch(&refers(name), Expectation::Any, to).await?;
                 Answer::Moved(entry.entry.target)
@@ -147,7 +197,33 @@ impl Subject {
             Op::Sync(name) => Answer::Synced(self.sync(wish, name).await?),
             Op::Read(name) => Answer::Read(self.read(name).await?),
             Op::Repeat(_) => return Err(no_version()),
+            Op::Wait | Op::Collect { .. } | Op::Cancel => self.care(wish).await?,
         })
+    }
+
+    /// Does what is due of a collection a day later.
+    pub async fn collect_a_day_later(&self) -> Told {
+        let op = Op::Collect { later: true };
+        self.care(&Wish { op, who: Who::Ada, request: 0, version: None }).await
+    }
+
+    /// Lets time pass or does what is due of a collection.
+    async fn care(&self, wish: &Wish) -> Told {
+        if let Some((upkeep, time)) = &self.care {
+            let actor = wish.who.actor();
+            if matches!(wish.op, Op::Wait | Op::Collect { later: true }) {
+                time.pass(DAY).await;
+            }
+            if matches!(wish.op, Op::Collect { .. }) {
+                let (grace, retention) = (Grace::Shared(limits::GRACE), Retention::Newest(1));
+                let request = GcRequest { actor, retention, grace, dry_run: false };
+                return cared_for(upkeep.gc(&request).await.map(|_| ()));
+            }
+            if wish.op == Op::Cancel {
+                return cared_for(upkeep.gc_cancel(&actor).await.map(|_| ()));
+            }
+        }
+        Ok(Answer::CaredFor)
     }
 
     async fn edit(
@@ -291,6 +367,16 @@ impl Subject {
             changes.pop();
         }
         Ok(changes)
+    }
+}
+
+/// What comes of caring for a store. To give way to another who does is no failure.
+fn cared_for(done: Result<(), UpkeepError>) -> Told {
+    match done {
+        Ok(()) => Ok(Answer::CaredFor),
+        Err(UpkeepError::Store(error)) => Err(error.into()),
+        Err(UpkeepError::Ref(error)) => Err(error.into()),
+        Err(other) => Ok(Answer::Refused(other.kind())),
     }
 }
 

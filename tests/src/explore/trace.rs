@@ -48,7 +48,8 @@ pub fn parse(text: &str) -> Result<(Option<Flawed>, Vec<Step>), String> {
 pub fn replay(text: &str, tell: &mut dyn FnMut(&Step, &[String])) -> Result<Vec<String>, String> {
     let (flaw, steps) = parse(text)?;
     runtime().block_on(async {
-        let mut state = State::first().await;
+        let collects = steps.iter().any(|step| step.op.is_upkeep());
+        let mut state = if collects { State::first_aged().await } else { State::first().await };
         for step in steps {
             let memory = state.open().await;
             let Stepped { state: next, mut found, .. } = state.step(&memory, step, flaw).await;

@@ -2,16 +2,22 @@
 
 use std::sync::Arc;
 
+use cas_core::ErrorKind;
 use cas_core::repo::ChangeStatus;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
 
+use super::aged::Aged;
+use super::broken::Role;
 use super::checks::{self, Content, Ids};
 use super::flaw::Flawed;
-use super::model::{Files, Model, Number, Wish};
+use super::model::{Answer, Files, Model, Number, Wish};
 use super::op::{Op, Step};
 use super::scope::{Name, Page, Who};
 use super::subject::{Subject, Told};
+use super::things;
+use super::time::Time;
+use crate::clocked::{ClockedStore, HandClock};
 use crate::faulty::snapshot;
 use crate::invariants;
 
@@ -30,6 +36,8 @@ pub struct State {
     pub wishes: Vec<Wish>,
     /// The step whose request is to be sent again, counted from 1.
     pub marked: Option<usize>,
+    /// Where in time it is, if collections are among what can be done.
+    pub aged: Option<Aged>,
 }
 
 /// What a step comes to.
@@ -60,7 +68,28 @@ impl State {
             steps: Vec::new(),
             wishes: Vec::new(),
             marked: None,
+            aged: None,
         }
+    }
+
+    /// The same where collections are among what can be done.
+    pub async fn first_aged() -> Self {
+        Self { aged: Some(Aged::first()), ..Self::first().await }
+    }
+
+    /// The state after some steps.
+    ///
+    /// # Panics
+    ///
+    /// If a line is no step, or something is wrong after one.
+    pub async fn after(mut self, lines: &[&str]) -> Self {
+        for line in lines {
+            let step = Step::parse(line).expect("the beginning is made of steps");
+            let stepped = self.step(&self.open().await, step, None).await;
+            assert!(stepped.found.is_empty(), "{step}: {:?}", stepped.found);
+            self = stepped.state;
+        }
+        self
     }
 
     /// A store in memory with this content.
@@ -129,15 +158,25 @@ impl State {
             return Stepped { state, moved: false, found };
         };
         state.wishes.push(wish);
-        let right = state.model.apply(&wish);
-        let subject = Subject::new(memory.clone(), wish.who, state.steps.len(), flaw);
+        let right = if self.is_collected(&wish) {
+            Answer::Refused(ErrorKind::Unavailable)
+        } else {
+            state.model.apply(&wish)
+        };
+        let (subject, time) = self.process(memory.clone(), wish.who, wish.op.role(), flaw);
         let (told, mut found) = self.ask(&subject, &wish, repeated).await;
         let after = content(&*memory).await;
         let versions = state.model.versions.len() - self.model.versions.len();
         let movements = state.model.movements() - self.model.movements();
         // Where nothing was to change and nothing did, all is as it was.
         if movements > 0 || after != *self.content {
-            found.extend(checks::immutable(&self.content, &after));
+            found.extend(match self.aged {
+                None => checks::immutable(&self.content, &after),
+                Some(_) => {
+                    let takes = matches!(wish.op, Op::Collect { .. });
+                    checks::immutable_but_collected(takes, &self.content, &after)
+                }
+            });
             let changes = wish.op.changes();
             let ids = &mut state.ids;
             found.extend(checks::logs(&state.model, changes, &self.content, &after, ids));
@@ -145,7 +184,49 @@ impl State {
             state.content = Arc::new(after);
         }
         found.extend(checks::answers(wish.op, &told, &right, &state.ids));
+        if let Some((store, clock)) = &time {
+            let mut kept = self.model.kept();
+            kept.extend(state.model.kept());
+            let kept = things::keys_of(&state.model, &state.ids, &kept);
+            let quiet = wish.op == Op::Collect { later: true };
+            if let Some(aged) = &mut state.aged {
+                aged.went_on((store, clock), &state.content, &kept, quiet);
+                found.extend(aged.left_behind());
+            }
+        }
         Stepped { state, moved: movements > 0, found }
+    }
+
+    /// A process that has just begun, and where time counts its store and the clock of that.
+    fn process(
+        &self,
+        memory: Arc<InMemory>,
+        who: Who,
+        role: Role,
+        flaw: Option<Flawed>,
+    ) -> (Subject, Option<(ClockedStore, HandClock)>) {
+        let seed = self.steps.len() + 1;
+        let Some(aged) = &self.aged else {
+            return (Subject::new(memory, who, seed, flaw), None);
+        };
+        let (store, clock) = aged.open(memory);
+        let shown = Flawed::show(flaw, role, Arc::new(store.clone()), &aged.past);
+        let subject = Subject::in_time(shown, Time::alone(clock.clone()), who, seed, flaw);
+        (subject, Some((store, clock)))
+    }
+
+    /// Whether a ref was to point at a version that was collected.
+    fn is_collected(&self, wish: &Wish) -> bool {
+        if self.aged.is_none() {
+            return false;
+        }
+        let mut model = self.model.clone();
+        model.apply(wish);
+        let head = wish.op.changes().and_then(|name| model.head(name));
+        let head = head.filter(|head| *head < self.model.versions.len());
+        let keys = things::keys_of(&self.model, &self.ids, head.as_slice());
+        model.movements() > self.model.movements()
+            && keys.iter().any(|key| !self.content.contains_key(key))
     }
 
     /// What is really answered to a wish. A version that it names by where a ref is must be found
@@ -164,10 +245,13 @@ impl State {
 
     /// Checks the whole state, which takes longer than checking a step.
     pub async fn check(&self, memory: &InMemory, flaw: Option<Flawed>) -> Vec<String> {
-        let subject = Subject::new(Arc::new(memory.fork()), Who::Ada, 0, flaw);
+        let (subject, _) = self.process(Arc::new(memory.fork()), Who::Ada, Role::Writer, flaw);
         let store = subject.repo().store();
         let linear = invariants::linear(store).await;
-        let closed = invariants::closed(store).await;
+        let closed = match self.aged {
+            None => invariants::closed(store).await,
+            Some(_) => self.kept_is_there(),
+        };
         let order = invariants::leaves_first(&self.content);
         let mut found: Vec<_> = linear.into_iter().map(|what| format!("linear: {what}")).collect();
         found.extend(closed.into_iter().chain(order).map(|what| format!("closed: {what}")));
@@ -182,6 +266,13 @@ impl State {
             }
         }
         found
+    }
+
+    /// *GC safe*: all is there of what the newest entries name.
+    fn kept_is_there(&self) -> Vec<String> {
+        let kept = things::keys_of(&self.model, &self.ids, &self.model.kept());
+        let gone = kept.iter().filter(|key| !self.content.contains_key(key));
+        gone.map(|key| format!("{key} is kept and not there")).collect()
     }
 
     /// *Delta exact*: two versions differ where the model says.

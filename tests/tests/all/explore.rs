@@ -5,12 +5,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use cas_tests::explore::broken::Broken;
 use cas_tests::explore::digest::digest;
 use cas_tests::explore::failures::Failures;
 use cas_tests::explore::op::Op;
 use cas_tests::explore::schedules::Tried;
 use cas_tests::explore::search::{Search, Searched};
-use cas_tests::explore::{mutations, scenes, trace};
+use cas_tests::explore::{collected, mutations, scenes, trace};
 use cas_tests::tell;
 
 /// How many states each number of operations leads to first. Whoever adds an operation changes it;
@@ -40,6 +41,20 @@ fn invariants_hold_after_every_short_sequence() {
 #[test]
 fn invariants_hold_wherever_a_request_is_sent_again() {
     assert_eq!(search(4, true).marked, MARKED);
+}
+
+/// How many states each number of operations leads to first where collections are among them.
+const COLLECTED: [usize; 5] = [1, 6, 28, 117, 478];
+
+#[test]
+fn invariants_hold_after_every_short_sequence_with_collections() {
+    let searched = Search::of_collections(COLLECTED.len() - 1).run(&mut |_, _| {});
+    if let Some(found) = &searched.found {
+        panic!("keep this in tests/explore/:\n{}", found.to_text());
+    }
+    let (states, transitions) = (&searched.states, searched.transitions);
+    tell(&format!("{states:?} states with collections, {transitions} transitions"));
+    assert_eq!(searched.states, COLLECTED);
 }
 
 /// Leaving out what differs in names alone leaves out nothing else: without that there are more
@@ -76,6 +91,24 @@ fn invariants_hold_in_every_schedule_of_any_two_at_refs() {
 #[test]
 fn invariants_hold_in_every_schedule_of_three_at_refs() {
     all_right(&scenes::try_all(&scenes::threes(false)), 90);
+}
+
+#[test]
+fn invariants_hold_in_every_schedule_of_a_collection_and_one_other() {
+    all_right(&scenes::try_all(&collected::twos()), 20);
+}
+
+#[test]
+fn catches_every_broken_rule_of_collections() {
+    let mut missed = Vec::new();
+    for rule in Broken::ALL.into_iter().filter(|rule| !Broken::HARMLESS.contains(rule)) {
+        let mutations::Hunted { flaw, found } = mutations::hunt_collection(rule);
+        match found {
+            Some(found) => tell(&format!("{flaw:?}, {} -> {}", flaw.breaks(), found.length)),
+            None => missed.push(flaw),
+        }
+    }
+    assert_eq!(missed, []);
 }
 
 #[test]

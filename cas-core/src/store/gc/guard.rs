@@ -279,7 +279,7 @@ impl Guard {
         .await?;
         session.publish().await?;
         // Whoever looked before it was put may delete it until then.
-        tokio::time::sleep(limits::DELETE_DEADLINE).await;
+        self.env.clock.sleep(limits::DELETE_DEADLINE).await;
         for (kind, id) in ids {
             self.must_be_there(kind, id).await?;
         }

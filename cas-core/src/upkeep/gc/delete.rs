@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::{Either, select};
 
 use super::super::records::SHARDS;
 use super::super::{Upkeep, UpkeepError};
@@ -170,10 +171,10 @@ impl Upkeep {
             if u128::from(passed) > LOOK_IS_GOOD_FOR.as_micros() {
                 continue;
             }
-            let deleted = tokio::time::timeout(LOOK_IS_GOOD_FOR, self.bucket.delete(&key)).await;
-            return match deleted {
-                Ok(deleted) => deleted.map(|()| Fate::Deleted(found.size)),
-                Err(_) => {
+            let deletion = pin!(self.bucket.delete(&key));
+            return match select(deletion, self.env.clock.sleep(LOOK_IS_GOOD_FOR)).await {
+                Either::Left((deleted, _)) => deleted.map(|()| Fate::Deleted(found.size)),
+                Either::Right(_) => {
                     let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
                     Err(StoreError::io(format!("delete {key}"))(late))
                 }

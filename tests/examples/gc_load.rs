@@ -271,7 +271,7 @@ fn stream(branches: usize, pages: usize) -> Result<(), Failure> {
     out.write_all(text.as_bytes())?;
     for branch in 0..branches {
         text.clear();
-        begin(&mut text, &format!("refs/heads/users/{branch:06}"), Some("refs/heads/main^0"));
+        begin(&mut text, &format!("refs/heads/users/{branch:06}"), Some("refs/heads/main"));
         for page in 0..pages {
             let path = format!("mine/{}-own/page-{page:03}.md", page % OWN_FOLDERS);
             file(&mut text, &path, &own_text(branch, page));

@@ -24,7 +24,7 @@ use crate::name::{BlobId, BookId, CommitId, Hash, RefName, TreeId};
 use crate::object::{Entry, Kind, Tree};
 use crate::refs::{Expectation, LogEntry, RefError, RefLog, RefUpdate, UpdateOutcome, Upstream};
 use crate::repo::for_each;
-use crate::store::{Bucket, ByteStream, Refs, Store, StoreError, layout};
+use crate::store::{Bucket, ByteStream, Refs, Session, Store, StoreError, layout};
 
 /// How long what was read of the log of garbage collection is good for.
 const GOOD_FOR: Duration = Duration::from_mins(10);
@@ -258,25 +258,17 @@ impl Guard {
         }
         let ids: Vec<_> = condemned.iter().map(|(kind, id, _)| (*kind, *id)).collect();
         let session = Arc::new(self.store.session().await?);
-        let shared = (self.bucket.clone(), self.store.clone(), session.clone());
-        for_each(condemned, JOBS, move |(kind, id, since)| {
-            let (bucket, store, session) = shared.clone();
-            async move {
-                match bucket.look(&layout::object(kind, &id)).await? {
-                    None => Err(StoreError::Collected { kind, id }),
-                    // Somebody put it again since it was condemned.
-                    Some(found) if found.modified >= since => Ok(()),
-                    Some(_) => {
-                        let stream = match kind {
-                            Kind::Blob => store.stream_blob(&BlobId(id)).await,
-                            _ => store.get_bytes(kind, &id).await.map(ByteStream::from_bytes),
-                        };
-                        session.replace_object(kind, &id, stream.map_err(gone)?).await
-                    }
-                }
-            }
-        })
-        .await?;
+        // A writer that dies on the way must leave no version that is there by half: what names
+        // others comes after them, and is not put if one of them is gone.
+        for kind in [Kind::Blob, Kind::Tree, Kind::Commit] {
+            let of_kind = condemned.iter().filter(|(other, ..)| *other == kind);
+            let shared = (self.bucket.clone(), self.store.clone(), session.clone());
+            for_each(of_kind.copied().collect(), JOBS, move |(kind, id, since)| {
+                let (bucket, store, session) = shared.clone();
+                async move { put_one_again(&bucket, &store, &session, (kind, id, since)).await }
+            })
+            .await?;
+        }
         session.publish().await?;
         // Whoever looked before it was put may delete it until then.
         self.env.clock.sleep(limits::DELETE_DEADLINE).await;
@@ -328,6 +320,26 @@ impl Guard {
 impl Walk {
     fn push(&mut self, kind: Kind, id: Hash, beside: Option<TreeId>, doubtful: bool) {
         self.waiting.push(Waiting { kind, id, beside, doubtful });
+    }
+}
+
+/// Puts an object again that was condemned since then, unless somebody did.
+async fn put_one_again(
+    bucket: &Bucket,
+    store: &Store,
+    session: &Session,
+    (kind, id, since): (Kind, Hash, Timestamp),
+) -> Result<(), StoreError> {
+    match bucket.look(&layout::object(kind, &id)).await? {
+        None => Err(StoreError::Collected { kind, id }),
+        Some(found) if found.modified >= since => Ok(()),
+        Some(_) => {
+            let stream = match kind {
+                Kind::Blob => store.stream_blob(&BlobId(id)).await,
+                _ => store.get_bytes(kind, &id).await.map(ByteStream::from_bytes),
+            };
+            session.replace_object(kind, &id, stream.map_err(gone)?).await
+        }
     }
 }
 

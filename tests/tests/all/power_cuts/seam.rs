@@ -61,7 +61,7 @@ fn the_local_store_asks_the_disk_in_one_file_only() {
         "mod.rs: temp.write(part).map_err(|error| failed(key, error))?;",
         "stage.rs: self.temp.write(bytes)",
         "temp.rs: use std::fs::File;",
-        "temp.rs: read => self.write(&buffer[..read])?,",
+        "temp.rs: Ok(read) => self.write(&buffer[..read])?,",
     ];
     let known: BTreeSet<_> = known.iter().map(|line| (*line).to_owned()).collect();
     assert_eq!(found, known);

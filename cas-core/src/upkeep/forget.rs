@@ -175,10 +175,10 @@ impl Upkeep {
         reach: &mut Reach,
         named: BTreeSet<CommitId>,
     ) -> Result<(), UpkeepError> {
-        let mut next: Vec<_> = named.into_iter().map(|id| (Kind::Commit, *id.hash())).collect();
+        let named = named.into_iter().map(|id| (Kind::Commit, *id.hash()));
+        let mut next: BTreeMap<_, _> = kept(reach, named)?.into_iter().collect();
         while !next.is_empty() {
-            let kept: BTreeMap<_, _> = kept(reach, next.into_iter())?.into_iter().collect();
-            let ids = kept.keys().map(|(_, id)| *id).collect();
+            let ids = next.keys().map(|(_, id)| *id).collect();
             let mut parents = BTreeSet::new();
             for (id, opened) in self.open_all(Kind::Commit, ids).await? {
                 let commit = match opened {
@@ -193,14 +193,13 @@ impl Upkeep {
                 let size = commit.encode().len() as u64;
                 found.objects.insert((Kind::Commit, id), (size, None));
                 found.trees.push((BookPath::root(), commit.tree));
-                if !kept[&(Kind::Commit, id)] {
+                if !next[&(Kind::Commit, id)] {
                     parents.extend(commit.parents.iter().map(|id| (Kind::Commit, *id.hash())));
                 }
             }
-            next = self::kept(reach, parents.into_iter())?
+            next = kept(reach, parents.into_iter())?
                 .into_iter()
                 .filter(|(object, is_kept)| !is_kept && !found.objects.contains_key(object))
-                .map(|(object, _)| object)
                 .collect();
         }
         Ok(())

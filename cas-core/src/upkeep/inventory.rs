@@ -48,6 +48,16 @@ pub(crate) struct RefFolders {
     pub(crate) unknown: Vec<String>,
 }
 
+/// Every shard of every kind, those of one shard together.
+pub(crate) fn by_shard() -> Vec<(Kind, usize)> {
+    (0..SHARDS).flat_map(|shard| Kind::ALL.map(|kind| (kind, shard))).collect()
+}
+
+/// Every shard of these kinds, those of one kind together.
+pub(crate) fn by_kind(kinds: &[Kind]) -> Vec<(Kind, usize)> {
+    kinds.iter().flat_map(|kind| (0..SHARDS).map(|shard| (*kind, shard))).collect()
+}
+
 impl Upkeep {
     /// The shards that have a folder now. One request for each kind.
     pub(crate) async fn shards(&self) -> Result<Shards, StoreError> {
@@ -87,13 +97,12 @@ impl Upkeep {
 
     /// What is stored of these shards, in this order. Some are listed ahead: over a network a list
     /// takes as long as many others beside it.
-    pub(crate) fn listed(
+    pub(crate) async fn listed(
         &self,
-        shards: Shards,
         wanted: Vec<(Kind, usize)>,
-    ) -> impl Stream<Item = Result<Listed, StoreError>> + Send + use<> {
+    ) -> Result<impl Stream<Item = Result<Listed, StoreError>> + Send + use<>, StoreError> {
         let ahead = self.jobs.min(AHEAD);
-        let (this, shards) = (self.clone(), Arc::new(shards));
+        let (this, shards) = (self.clone(), Arc::new(self.shards().await?));
         let lists = futures::stream::iter(wanted).map(move |(kind, shard)| {
             let (this, shards) = (this.clone(), shards.clone());
             async move {
@@ -101,7 +110,7 @@ impl Upkeep {
                 Ok(Listed { kind, shard, stored, unknown })
             }
         });
-        lists.buffered(ahead)
+        Ok(lists.buffered(ahead))
     }
 
     /// The keys and folders that are not where any of the format's are: right below the root, and

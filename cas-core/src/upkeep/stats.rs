@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use futures::StreamExt;
 
-use super::inventory::Listed;
+use super::inventory::{Listed, by_shard};
 use super::records::SHARDS;
 use super::{ObjectCount, Upkeep, UpkeepError};
 use crate::folder::Step;
@@ -87,10 +87,8 @@ impl Upkeep {
             self.progress.advance(refs.len() as u64);
         }
         stats.shorten(top);
-        let shards = self.shards().await?;
         self.progress.begin(Step::Collect, SHARDS as u64);
-        let wanted = (0..SHARDS).flat_map(|shard| Kind::ALL.map(|kind| (kind, shard)));
-        let mut lists = pin!(self.listed(shards, wanted.collect()));
+        let mut lists = pin!(self.listed(by_shard()).await?);
         while let Some(listed) = lists.next().await {
             let Listed { kind, stored, .. } = listed?;
             let count = stats.objects.entry(kind).or_default();

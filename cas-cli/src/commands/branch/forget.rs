@@ -159,8 +159,8 @@ impl Forget {
 }
 
 async fn check(context: &Context, upkeep: &Upkeep, file: &Path) -> Result<(), CommandError> {
-    let reading = || CommandError::io(format!("read the report {}", file.display()));
-    let text = std::fs::read(file).map_err(reading())?;
+    let reading = CommandError::io(format!("read the report {}", file.display()));
+    let text = std::fs::read(file).map_err(reading)?;
     let invalid = |said: String| {
         CommandError::Usage(format!(
             "{} is no report of `cas branch forget`: {said}",
@@ -201,12 +201,8 @@ async fn check(context: &Context, upkeep: &Upkeep, file: &Path) -> Result<(), Co
 }
 
 fn new_file(path: &Path) -> Result<File, CommandError> {
-    let action = || format!("make the report {}", path.display());
-    File::options()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(|source| CommandError::Io { action: action(), source })
+    let making = CommandError::io(format!("make the report {}", path.display()));
+    File::create_new(path).map_err(making)
 }
 
 fn write_report(mut file: &File, view: &View) -> io::Result<()> {

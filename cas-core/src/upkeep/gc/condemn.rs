@@ -6,8 +6,9 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::super::UpkeepError;
+use super::super::inventory::by_shard;
 use super::super::records::SHARDS;
-use super::{Run, by_shard, later, step};
+use super::{Run, later, step};
 use crate::folder::Step;
 use crate::name::Hash;
 use crate::object::Kind;
@@ -19,7 +20,7 @@ impl Run<'_> {
     pub(super) async fn condemn(&mut self) -> Result<(), UpkeepError> {
         let mut parts = Vec::new();
         self.upkeep.progress.begin(Step::Collect, SHARDS as u64);
-        let mut lists = pin!(self.upkeep.listed(self.upkeep.shards().await?, by_shard()));
+        let mut lists = pin!(self.upkeep.listed(by_shard()).await?);
         for shard in 0..=u8::MAX {
             let mut records: Vec<[u8; RECORD_BYTES]> = Vec::new();
             for kind in Kind::ALL {

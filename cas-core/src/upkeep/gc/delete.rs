@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::{Either, select};
 
-use super::super::records::SHARDS;
+use super::super::inventory::by_kind;
 use super::super::{Upkeep, UpkeepError};
 use super::mark::is_among;
 use super::report::Tally;
@@ -77,9 +77,7 @@ impl Run<'_> {
     /// Deletes everything that nothing reaches and is old enough, at once, and closes all lists.
     pub(super) async fn sweep(&mut self) -> Result<(), UpkeepError> {
         self.upkeep.progress.begin(Progress::Collect, 0);
-        let wanted = ORDER.into_iter().flat_map(|kind| (0..SHARDS).map(move |shard| (kind, shard)));
-        let shards = self.upkeep.shards().await?;
-        let mut lists = pin!(self.upkeep.listed(shards, wanted.collect()));
+        let mut lists = pin!(self.upkeep.listed(by_kind(&ORDER)).await?);
         while let Some(listed) = lists.next().await {
             let listed = listed?;
             let kind = listed.kind;

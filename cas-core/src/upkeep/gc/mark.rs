@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use super::super::inventory::Stored;
+use super::super::inventory::{Stored, by_kind};
 use super::super::reach::{Reach, keeping};
 use super::super::records::{Records, SHARDS};
 use super::super::{LISTS_BYTES, Upkeep, UpkeepError};
@@ -182,9 +182,7 @@ impl Upkeep {
     /// about to name it. It may be all that is left of a writer that died, so that what it names
     /// was never there.
     async fn mark_young(&self, reach: &mut Reach, young: Timestamp) -> Result<(), UpkeepError> {
-        let wanted = [Kind::Commit, Kind::Tree];
-        let wanted = wanted.into_iter().flat_map(|kind| (0..SHARDS).map(move |at| (kind, at)));
-        let mut lists = pin!(self.listed(self.shards().await?, wanted.collect()));
+        let mut lists = pin!(self.listed(by_kind(&[Kind::Commit, Kind::Tree])).await?);
         while let Some(listed) = lists.next().await {
             let listed = listed?;
             for Stored { id, .. } in listed.stored.iter().filter(|at| at.modified > young) {

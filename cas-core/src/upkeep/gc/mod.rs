@@ -19,7 +19,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use mark::{Marked, is_among};
 
-use super::inventory::{Listed, Stored};
+use super::inventory::{Listed, Stored, by_shard};
 use super::records::SHARDS;
 use super::{Upkeep, UpkeepError};
 use crate::env::Timestamp;
@@ -188,7 +188,7 @@ impl Run<'_> {
     /// Counts what stays.
     async fn count(&mut self) -> Result<(), UpkeepError> {
         self.upkeep.progress.begin(Progress::Collect, SHARDS as u64);
-        let mut lists = pin!(self.upkeep.listed(self.upkeep.shards().await?, by_shard()));
+        let mut lists = pin!(self.upkeep.listed(by_shard()).await?);
         while let Some(listed) = lists.next().await {
             let listed = listed?;
             let is_last = listed.kind == Kind::ALL[Kind::ALL.len() - 1];
@@ -273,11 +273,6 @@ impl Run<'_> {
         self.head = Some(next.ok_or(UpkeepError::OtherCollection)?);
         Ok(())
     }
-}
-
-/// Every shard of every kind, those of one shard together.
-fn by_shard() -> Vec<(Kind, usize)> {
-    (0..SHARDS).flat_map(|shard| Kind::ALL.map(|kind| (kind, shard))).collect()
 }
 
 /// A step of a collection that deleted nothing.

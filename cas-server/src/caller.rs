@@ -86,7 +86,7 @@ impl Caller {
                 Some(said) => Actor::parse(said)?,
                 None => Actor::parse(ANONYMOUS)?,
             };
-            return Ok(Self { grant: Arc::new(Grant::everything(actor)), public: true });
+            return Ok(Self::everything(actor));
         }
         let Some(said) = header_text(headers, &header::AUTHORIZATION)? else {
             return Err(unauthenticated("this store needs a token: Authorization: Bearer cas_…"));
@@ -100,6 +100,11 @@ impl Caller {
             TokenSecret::parse(text.trim()).map_err(|error| unauthenticated(&error.rule))?;
         let grant = app.access().grant(&secret, peer).await?;
         Ok(Self { grant, public: false })
+    }
+
+    /// Whoever may do everything, in `actor`'s name.
+    pub(crate) fn everything(actor: Actor) -> Self {
+        Self { grant: Arc::new(Grant::everything(actor)), public: true }
     }
 
     /// In whose name changes are recorded.

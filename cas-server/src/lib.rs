@@ -11,6 +11,7 @@
 //! - `observe`, `metrics`, [`Caches`], `ready`: what is told to whoever runs the server.
 //! - `problem`: errors as RFC 9457 problems, each with a stable code.
 //! - `request_id`: the id of every request, and the keys that make writes repeatable.
+//! - `mcp`, [`serve_mcp`]: the same for AI agents, by the Model Context Protocol.
 //! - [`Server`]: connections, until it is told to stop.
 //! - `api/`: one file for each group of operations.
 //!
@@ -24,6 +25,7 @@ mod caches;
 mod caller;
 mod gate;
 mod limits;
+mod mcp;
 mod metrics;
 mod observe;
 mod pace;
@@ -37,4 +39,5 @@ pub use api::{StandingView, openapi, router};
 pub use app::{App, Settings};
 pub use caches::Caches;
 pub use limits::Limits;
+pub use mcp::serve_mcp;
 pub use serve::{Ended, Server, Tls, TlsError, serve};

@@ -20,6 +20,7 @@ mod import;
 mod init;
 mod log;
 mod ls;
+mod mcp;
 mod merge;
 mod mv;
 mod patch;
@@ -166,6 +167,7 @@ enum Command {
     Copy(copy::Copy),
     Doctor(doctor::Doctor),
     Serve(serve::Serve),
+    Mcp(mcp::Mcp),
     Token(token::TokenCommand),
     Config(config::Config),
     Completions(completions::Completions),
@@ -239,6 +241,7 @@ impl Command {
             Self::Archive(command) => command.run(context).await,
             Self::Branch(command) => command.run(context).await,
             Self::Tag(command) => command.run(context).await,
+            Self::Mcp(command) => command.run(context).await,
             Self::Merge(command) => command.run(context).await,
             Self::Sync(command) => command.run(context).await,
             Self::Reset(command) => command.run(context).await,

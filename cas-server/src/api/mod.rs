@@ -42,6 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::caller::authenticate;
 use crate::gate::gate;
+use crate::mcp;
 use crate::observe::observe;
 use crate::problem::{Problem, ProblemView};
 use crate::request_id::identify;
@@ -95,12 +96,22 @@ fn routes() -> OpenApiRouter<App> {
     groups.into_iter().fold(base, OpenApiRouter::merge)
 }
 
+/// The operations alone, for whoever has found out who is asking.
+pub(crate) fn operations(app: &App) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .layer(DefaultBodyLimit::max(app.settings().body_limit))
+        .layer(from_fn_with_state(app.clone(), identify))
+        .with_state(app.clone())
+}
+
 /// All routes of a store being served.
 pub fn router(app: App) -> Router {
     let (router, description) = routes().split_for_parts();
     let document = published(description).to_json().unwrap_or_default();
     router
         .route("/openapi.json", get(|| async move { json(document) }))
+        .route_service("/mcp", mcp::service(&app, operations(&app)))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         // The last is the first that a request meets.

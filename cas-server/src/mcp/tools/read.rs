@@ -1,0 +1,230 @@
+//! What is in files.
+
+use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::{StreamExt, TryStreamExt, stream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Effect, Place, Told, Tool};
+use crate::mcp::door::{Answer, Ask, Door};
+use crate::mcp::failure::Failure;
+use crate::mcp::schema;
+
+/// How many bytes of files one answer holds where nothing is said, and at most.
+const BYTES: u64 = 1024 * 1024;
+const MOST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How many files are read at once.
+const AT_ONCE: usize = 16;
+
+/// Largest asset that is answered with its content, in bytes; of larger ones the URL is told.
+const ASSET_BYTES: u64 = 1024 * 1024;
+
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "read_content",
+            Effect::Reads,
+            "Reads a file, or all files of a folder (a chapter, a part, the whole book without path), as \
+             far as limit_bytes goes; what is left off is named with its size. Give a file's id as \
+             expected_hash when you write it.",
+            schema::of::<Contents>(),
+            read_content,
+        ),
+        Tool::new(
+            "get_asset",
+            Effect::Reads,
+            "A file of any kind in base64; of one larger than 1 MiB where it can be fetched from.",
+            schema::of::<Asset>(),
+            get_asset,
+        ),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Wanted {
+    #[serde(flatten)]
+    place: Place,
+    /// The file or folder; the whole book if it is not given.
+    #[serde(default)]
+    path: String,
+    /// Most bytes of files to answer with: 1 MiB if it is not given, at most 8 MiB.
+    limit_bytes: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct WantedFile {
+    #[serde(flatten)]
+    place: Place,
+    /// The file.
+    path: String,
+}
+
+/// Files with what is in them.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Contents {
+    /// The commit that they were read from.
+    commit: Option<String>,
+    /// In the order of their paths.
+    files: Vec<FileView>,
+    /// What did not fit: read it by its path.
+    left_off: Vec<LeftOff>,
+    /// Of one file: the commit that changed it last.
+    last_change: Option<Value>,
+}
+
+/// A file with what is in it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct FileView {
+    path: String,
+    /// Its id: give it as `expected_hash` to write it.
+    id: String,
+    /// In bytes.
+    size: u64,
+    /// file, executable or symlink.
+    kind: Option<String>,
+    /// Whose it is: own, upstream, merged or conflict.
+    source: Option<String>,
+    /// Its content, where it is text.
+    content: Option<String>,
+    /// Its content in base64, where it is not.
+    base64: Option<String>,
+}
+
+/// A file that was left off.
+#[derive(Debug, Serialize, JsonSchema)]
+struct LeftOff {
+    path: String,
+    id: String,
+    size: u64,
+}
+
+/// A file of any kind.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Asset {
+    path: String,
+    id: String,
+    /// In bytes.
+    size: u64,
+    content_type: Option<String>,
+    source: Option<String>,
+    /// Its content, unless it is large.
+    base64: Option<String>,
+    /// Where it is fetched from, relative to the server, with the token of this conversation.
+    url: String,
+}
+
+/// An entry of a folder, as its operation tells it.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    path: String,
+    id: String,
+    size: u64,
+    source: Option<String>,
+}
+
+async fn read_content(door: Door, wanted: Wanted) -> Told {
+    let Wanted { place, path, limit_bytes } = wanted;
+    let name = place.name()?;
+    let limit = limit_bytes.unwrap_or(BYTES).min(MOST_BYTES);
+    let files = ["books", &place.book, "refs", &name, "files"];
+    let found = door.ask(Ask::new(Method::HEAD, &files).at(&path)).await?;
+    if found.header("cas-kind").is_none() {
+        return read_folder(&door, &files, &path, limit).await;
+    }
+    let size = size(&found);
+    if size > limit {
+        let id = found.id().unwrap_or_default().to_owned();
+        let commit = found.header("cas-commit").map(str::to_owned);
+        let left_off = vec![LeftOff { path, id, size }];
+        return Ok(json!(Contents { commit, files: Vec::new(), left_off, last_change: None }));
+    }
+    let answer = door.ask(Ask::get(&files).at(&path)).await?;
+    let history = ["books", &place.book, "refs", &name, "history"];
+    let history = door.json(Ask::get(&history).at(&path).with("limit", 1)).await?;
+    let contents = Contents {
+        commit: answer.header("cas-commit").map(str::to_owned),
+        files: vec![FileView::new(path, &answer, None)],
+        left_off: Vec::new(),
+        last_change: history.pointer("/commits/0").cloned(),
+    };
+    Ok(json!(contents))
+}
+
+async fn read_folder(door: &Door, files: &[&str], path: &str, limit: u64) -> Told {
+    let answer = door.ask(Ask::get(files).at(path).with("recursive", true)).await?;
+    let entries = answer.json()?.get_mut("entries").map(Value::take).unwrap_or_default();
+    let entries: Vec<Entry> = serde_json::from_value(entries).map_err(Failure::unreadable)?;
+    let (mut read, mut left_off, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for Entry { path, id, size, source } in entries {
+        if bytes + size <= limit {
+            bytes += size;
+            read.push((path, source));
+        } else {
+            left_off.push(LeftOff { path, id, size });
+        }
+    }
+    let files: Vec<FileView> = stream::iter(read)
+        .map(|(path, source)| async move {
+            let answer = door.ask(Ask::get(files).at(&path)).await?;
+            Ok::<_, Failure>(FileView::new(path, &answer, source))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let commit = answer.header("cas-commit").map(str::to_owned);
+    Ok(json!(Contents { commit, files, left_off, last_change: None }))
+}
+
+async fn get_asset(door: Door, wanted: WantedFile) -> Told {
+    let WantedFile { place, path } = wanted;
+    let name = place.name()?;
+    let files = ["books", &place.book, "refs", &name, "files"];
+    let ask = |method| Ask::new(method, &files).at(&path);
+    let mut answer = door.ask(ask(Method::HEAD)).await?;
+    if answer.header("cas-kind").is_none() {
+        return Err(Failure::bad_argument(format!("{path:?} is a folder")));
+    }
+    let size = size(&answer);
+    let mut base64 = None;
+    if size <= ASSET_BYTES {
+        answer = door.ask(ask(Method::GET)).await?;
+        base64 = Some(STANDARD.encode(&answer.body));
+    }
+    let text = |name| answer.header(name).map(str::to_owned);
+    let asset = Asset {
+        id: answer.id().unwrap_or_default().to_owned(),
+        size,
+        content_type: text("content-type"),
+        source: text("cas-source"),
+        base64,
+        url: ask(Method::GET).target(),
+        path,
+    };
+    Ok(json!(asset))
+}
+
+/// The length of what an answer is about.
+fn size(answer: &Answer) -> u64 {
+    answer.header("content-length").and_then(|size| size.parse().ok()).unwrap_or_default()
+}
+
+impl FileView {
+    fn new(path: String, answer: &Answer, source: Option<String>) -> Self {
+        let text = |name| answer.header(name).map(str::to_owned);
+        let content = std::str::from_utf8(&answer.body).ok().map(str::to_owned);
+        let base64 = content.is_none().then(|| STANDARD.encode(&answer.body));
+        Self {
+            path,
+            id: answer.id().unwrap_or_default().to_owned(),
+            size: answer.body.len() as u64,
+            kind: text("cas-kind"),
+            source: source.or_else(|| text("cas-source")),
+            content,
+            base64,
+        }
+    }
+}

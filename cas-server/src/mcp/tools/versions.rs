@@ -1,0 +1,246 @@
+//! Versions: how they differ, what happened, and going back.
+
+use axum::http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Effect, Page, Place, Told, Tool};
+use crate::mcp::door::{Ask, Door};
+use crate::mcp::failure::Failure;
+use crate::mcp::schema;
+
+/// Most changes that a plan names; with more, everything is to be built.
+const PLANNED: usize = 10_000;
+
+/// How many changes are asked for at once.
+const PAGE: usize = 1_000;
+
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "diff_versions",
+            Effect::Reads,
+            "How two versions differ, by path, a page at a time.",
+            schema::answer("Diff"),
+            diff_versions,
+        ),
+        Tool::new(
+            "plan_build",
+            Effect::Reads,
+            "What a build has to do that was last made from a commit, or at a time: every path that \
+             differs by now, with its ids before and after.",
+            schema::of::<Plan>(),
+            plan_build,
+        ),
+        Tool::new(
+            "history",
+            Effect::Reads,
+            "The versions of a branch, newest first; with path those that changed it.",
+            schema::answer("History"),
+            history,
+        ),
+        Tool::new(
+            "get_audit_log",
+            Effect::Reads,
+            "Who did what to a book, newest first; with path each change of that file, with its ids \
+             before and after.",
+            schema::answer("Audit"),
+            get_audit_log,
+        ),
+        Tool::new(
+            "restore_version",
+            Effect::Replaces,
+            "Makes files or folders what they were in an earlier version, or what they are upstream, as \
+             a new version.",
+            schema::answer("EditReport"),
+            restore_version,
+        ),
+    ]
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Compared {
+    /// The book.
+    book: String,
+    /// The version before: main~1, main#3, tags/v1, or the first 8 or more digits of a commit's id.
+    from: String,
+    /// The version after; main if it is not given.
+    to: Option<String>,
+    /// Only what is at this path or below it.
+    path: Option<String>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Planned {
+    #[serde(flatten)]
+    place: Place,
+    /// What was built last: a revision such as a commit's id, or a time (RFC 3339).
+    from: String,
+}
+
+/// What is to be built.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Plan {
+    /// unchanged; changed; or full, where more changed than is named.
+    status: &'static str,
+    /// The version that was built: its commit and tree.
+    from: Value,
+    /// The version that is to be built. Its tree is the id of the manifest.
+    to: Value,
+    /// The paths that differ: path, status, from, old and new.
+    files: Vec<Value>,
+    /// How many were added, changed, removed and renamed.
+    summary: Value,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Traced {
+    #[serde(flatten)]
+    place: Place,
+    /// Only versions that changed this path.
+    path: Option<String>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Audited {
+    /// The book.
+    book: String,
+    /// Only refs that match: * within a segment, ** across.
+    pattern: Option<String>,
+    /// Only changes of this file or folder.
+    path: Option<String>,
+    /// Only changes by this actor.
+    actor: Option<String>,
+    /// Only changes by this operation, such as put, delete, merge.
+    operation: Option<String>,
+    /// Not before this time (RFC 3339).
+    since: Option<String>,
+    /// Not after this time (RFC 3339).
+    until: Option<String>,
+    #[serde(flatten)]
+    page: Page,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Restored {
+    #[serde(flatten)]
+    place: Place,
+    /// The files and folders.
+    paths: Vec<String>,
+    /// The version: main~2, main#7, tags/v1, a commit's id; or upstream, which it is if not given.
+    from: Option<String>,
+    /// Why, for the record.
+    message: Option<String>,
+}
+
+async fn diff_versions(door: Door, compared: Compared) -> Told {
+    let Compared { book, from, to, path, page } = compared;
+    let ask = Ask::get(&["books", &book, "diff"])
+        .with("from", from)
+        .with("to", to.as_deref().unwrap_or("main"))
+        .with_some("path", path)
+        .with_some("limit", page.limit)
+        .with_some("cursor", page.cursor);
+    door.json(ask).await
+}
+
+async fn plan_build(door: Door, planned: Planned) -> Told {
+    let Planned { place, from } = planned;
+    let (book, name) = (&place.book, place.name()?);
+    let mut from = from;
+    if from.parse::<jiff::Timestamp>().is_ok() {
+        from = version_at(&door, book, &name, &from).await?;
+    }
+    // Named once, so that all pages are of the same version.
+    let mut to = name;
+    let (mut files, mut cursor, mut first) = (Vec::new(), None::<String>, None);
+    loop {
+        let ask = Ask::get(&["books", book, "diff"])
+            .with("from", &from)
+            .with("to", &to)
+            .with("limit", PAGE)
+            .with_some("cursor", cursor);
+        let mut page = door.json(ask).await?;
+        let next = page["next"].as_str().map(str::to_owned);
+        if let Value::Array(changes) = page["changes"].take() {
+            files.extend(changes);
+        }
+        if let Some(commit) = page.pointer("/to/commit").and_then(Value::as_str) {
+            commit.clone_into(&mut to);
+        }
+        let first = first.get_or_insert(page);
+        if next.is_some() && files.len() < PLANNED {
+            cursor = next;
+            continue;
+        }
+        let status = match (next, first["status"].as_str()) {
+            (Some(_), _) => "full",
+            (None, Some("unchanged")) => "unchanged",
+            (None, _) => "changed",
+        };
+        if status == "full" {
+            files.clear();
+        }
+        let (from, to) = (first["from"].take(), first["to"].take());
+        return Ok(json!(Plan { status, from, to, files, summary: first["summary"].take() }));
+    }
+}
+
+/// The commit that a ref pointed at, at a time.
+async fn version_at(door: &Door, book: &str, name: &str, time: &str) -> Result<String, Failure> {
+    let mut cursor = None::<String>;
+    loop {
+        let ask = Ask::get(&["books", book, "refs", name, "log"])
+            .with("until", time)
+            .with_some("cursor", cursor);
+        let log = door.json(ask).await?;
+        if let Some(entry) = log["entries"].as_array().and_then(|entries| entries.first()) {
+            let commit = entry["new"].as_str().or_else(|| entry["to"].as_str());
+            return commit.map(str::to_owned).ok_or_else(|| {
+                Failure::bad_argument(format!("{name} was deleted at {time}: give a commit"))
+            });
+        }
+        match log["next"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => {
+                let detail = format!("{name} was not there yet at {time}: give a commit");
+                return Err(Failure::bad_argument(detail));
+            }
+        }
+    }
+}
+
+async fn history(door: Door, traced: Traced) -> Told {
+    let Traced { place, path, page } = traced;
+    let ask = Ask::get(&["books", &place.book, "refs", &place.name()?, "history"])
+        .at(path.as_deref().unwrap_or_default())
+        .with_some("limit", page.limit)
+        .with_some("cursor", page.cursor);
+    door.json(ask).await
+}
+
+async fn get_audit_log(door: Door, audited: Audited) -> Told {
+    let Audited { book, pattern, path, actor, operation, since, until, page } = audited;
+    let ask = Ask::get(&["books", &book, "audit"])
+        .with_some("pattern", pattern)
+        .with_some("path", path)
+        .with_some("actor", actor)
+        .with_some("operation", operation)
+        .with_some("since", since)
+        .with_some("until", until)
+        .with_some("limit", page.limit)
+        .with_some("cursor", page.cursor);
+    door.json(ask).await
+}
+
+async fn restore_version(door: Door, restored: Restored) -> Told {
+    let Restored { place, paths, from, message } = restored;
+    let segments = ["books", &place.book, "refs", &place.name()?, "restore-paths"];
+    let body = json!({ "paths": paths, "from": from, "message": message });
+    door.json(Ask::new(Method::POST, &segments).body(&body)?).await
+}

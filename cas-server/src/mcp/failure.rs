@@ -70,7 +70,7 @@ impl Failure {
     }
 
     /// An operation answered what it should not.
-    pub(super) fn unreadable(error: serde_json::Error) -> Self {
+    pub(super) fn unreadable(error: &serde_json::Error) -> Self {
         Self::own(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
     }
 

@@ -78,8 +78,7 @@ pub async fn serve_mcp(
     output: impl AsyncWrite + Send + Unpin + 'static,
 ) -> Result<(), std::io::Error> {
     let operations = crate::api::operations(app);
-    let agent =
-        Agent { app: app.clone(), operations, caller: Some(Caller::everything(actor)) };
+    let agent = Agent { app: app.clone(), operations, caller: Some(Caller::everything(actor)) };
     let running = agent.serve((input, output)).await.map_err(std::io::Error::other)?;
     running.waiting().await.map_err(std::io::Error::other)?;
     Ok(())
@@ -100,8 +99,7 @@ impl Agent {
 
 impl ServerHandler for Agent {
     fn get_info(&self) -> ServerConfig {
-        let capabilities =
-            ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("cas", env!("CARGO_PKG_VERSION")))
             .with_instructions(INSTRUCTIONS)

@@ -33,6 +33,7 @@ mod http_diff;
 mod http_search;
 mod limits;
 mod local_store;
+mod mcp;
 mod merge;
 mod personal;
 mod power_cuts;

@@ -97,7 +97,8 @@ async fn sync_branch(door: Door, sync: Sync) -> Told {
     let lines = answer.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let (mut synced, mut done) = (None, false);
     for line in lines {
-        let mut line: Value = serde_json::from_slice(line).map_err(Failure::unreadable)?;
+        let mut line: Value =
+            serde_json::from_slice(line).map_err(|error| Failure::unreadable(&error))?;
         if line["done"] == Value::Bool(true) {
             done = true;
         } else {
@@ -108,8 +109,6 @@ async fn sync_branch(door: Door, sync: Sync) -> Told {
     match synced {
         Some(synced) if done => Ok(json!(synced)),
         _ if !done => Err(Failure::cut_off()),
-        _ => Err(Failure::not_there(format!(
-            "there is no branch {name} that may be written to"
-        ))),
+        _ => Err(Failure::not_there(format!("there is no branch {name} that may be written to"))),
     }
 }

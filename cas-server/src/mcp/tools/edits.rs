@@ -129,7 +129,7 @@ struct Direct {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct Edits {
+struct Commit {
     #[serde(flatten)]
     place: Place,
     /// Why, for the record.
@@ -185,13 +185,11 @@ async fn write_content(door: Door, write: Write) -> Told {
 
 async fn delete_content(door: Door, delete: Delete) -> Told {
     let Delete { place, path, expected_hash, recursive, message } = delete;
-    let mut ask = Ask::new(
-        Method::DELETE,
-        &["books", &place.book, "refs", &place.name()?, "files"],
-    )
-    .at(&path)
-    .with("recursive", recursive)
-    .with_some("message", message);
+    let mut ask =
+        Ask::new(Method::DELETE, &["books", &place.book, "refs", &place.name()?, "files"])
+            .at(&path)
+            .with("recursive", recursive)
+            .with_some("message", message);
     if let Some(id) = expected_hash {
         ask = ask.header(IF_MATCH, &format!("\"{id}\""))?;
     }
@@ -230,14 +228,13 @@ fn direct(
     };
     let upload = Some(Direct { method: "PUT", url, header, value });
     let nothing = Value::Null;
-    let told =
-        Uploaded { outcome: json!("upload"), id: nothing.clone(), commit: nothing, upload };
+    let told = Uploaded { outcome: json!("upload"), id: nothing.clone(), commit: nothing, upload };
     Ok(json!(told))
 }
 
-async fn edit_many(door: Door, edits: Edits) -> Told {
-    let Edits { place, message, edits } = edits;
-    commit(&door, &place, &message, &edits).await
+async fn edit_many(door: Door, commit: Commit) -> Told {
+    let Commit { place, message, edits } = commit;
+    make_commit(&door, &place, &message, &edits).await
 }
 
 /// Writes one file: creates it where no id is expected, updates what has the expected one.
@@ -254,7 +251,7 @@ async fn put(
     let creates = expected_hash.is_none();
     let expect = expected_hash.or_else(|| Some("absent".to_owned()));
     let edit = Edit::Put { path, text, base64, blob: None, expect };
-    let done = commit(door, place, &message, &[edit]).await;
+    let done = make_commit(door, place, &message, &[edit]).await;
     match done {
         Err(failure) if creates && failure.code() == "exists" => Err(failure.named(
             "HASH_REQUIRED",
@@ -265,7 +262,7 @@ async fn put(
 }
 
 /// Does edits as one version.
-async fn commit(door: &Door, place: &Place, message: &str, edits: &[Edit]) -> Told {
+async fn make_commit(door: &Door, place: &Place, message: &str, edits: &[Edit]) -> Told {
     let segments = ["books", &place.book, "refs", &place.name()?, "commits"];
     let body = json!({ "message": message, "edits": edits });
     door.json(Ask::new(Method::POST, &segments).body(&body)?).await

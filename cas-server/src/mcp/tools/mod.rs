@@ -13,9 +13,7 @@ mod versions;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
-use rmcp::model::{
-    CallToolResult, ContentBlock, JsonObject, Tool as Description, ToolAnnotations,
-};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool as Description, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +27,8 @@ use super::schema;
 type Told = Result<Value, Failure>;
 
 /// A tool's function, whatever it takes.
-type Run = Box<dyn Fn(Door, JsonObject) -> Pin<Box<dyn Future<Output = Told> + Send>> + Send + Sync>;
+type Run =
+    Box<dyn Fn(Door, JsonObject) -> Pin<Box<dyn Future<Output = Told> + Send>> + Send + Sync>;
 
 /// Something that an agent can do.
 pub(super) struct Tool {

@@ -157,7 +157,8 @@ async fn read_content(door: Door, wanted: Wanted) -> Told {
 async fn read_folder(door: &Door, files: &[&str], path: &str, limit: u64) -> Told {
     let answer = door.ask(Ask::get(files).at(path).with("recursive", true)).await?;
     let entries = answer.json()?.get_mut("entries").map(Value::take).unwrap_or_default();
-    let entries: Vec<Entry> = serde_json::from_value(entries).map_err(Failure::unreadable)?;
+    let entries: Vec<Entry> =
+        serde_json::from_value(entries).map_err(|error| Failure::unreadable(&error))?;
     let (mut read, mut left_off, mut bytes) = (Vec::new(), Vec::new(), 0);
     for Entry { path, id, size, source } in entries {
         if bytes + size <= limit {

@@ -156,22 +156,22 @@ async fn plan_build(door: Door, planned: Planned) -> Told {
     if from.parse::<jiff::Timestamp>().is_ok() {
         from = version_at(&door, book, &name, &from).await?;
     }
-    // Named once, so that all pages are of the same version.
-    let mut to = name;
-    let (mut files, mut cursor, mut first) = (Vec::new(), None::<String>, None);
+    let (mut files, mut cursor, mut first) = (Vec::new(), None::<String>, None::<Value>);
     loop {
         let ask = Ask::get(&["books", book, "diff"])
             .with("from", &from)
-            .with("to", &to)
+            .with("to", &name)
             .with("limit", PAGE)
-            .with_some("cursor", cursor);
+            .with_some("cursor", cursor.take());
         let mut page = door.json(ask).await?;
+        if first.as_ref().is_some_and(|first| page["to"] != first["to"]) {
+            // The branch moved between two pages: the plan is of what is there now.
+            (files, first) = (Vec::new(), None);
+            continue;
+        }
         let next = page["next"].as_str().map(str::to_owned);
         if let Value::Array(changes) = page["changes"].take() {
             files.extend(changes);
-        }
-        if let Some(commit) = page.pointer("/to/commit").and_then(Value::as_str) {
-            commit.clone_into(&mut to);
         }
         let first = first.get_or_insert(page);
         if next.is_some() && files.len() < PLANNED {
@@ -191,7 +191,7 @@ async fn plan_build(door: Door, planned: Planned) -> Told {
     }
 }
 
-/// The commit that a ref pointed at, at a time.
+/// The version that a ref pointed at, at a time.
 async fn version_at(door: &Door, book: &str, name: &str, time: &str) -> Result<String, Failure> {
     let mut cursor = None::<String>;
     loop {
@@ -200,10 +200,12 @@ async fn version_at(door: &Door, book: &str, name: &str, time: &str) -> Result<S
             .with_some("cursor", cursor);
         let log = door.json(ask).await?;
         if let Some(entry) = log["entries"].as_array().and_then(|entries| entries.first()) {
-            let commit = entry["new"].as_str().or_else(|| entry["to"].as_str());
-            return commit.map(str::to_owned).ok_or_else(|| {
-                Failure::bad_argument(format!("{name} was deleted at {time}: give a commit"))
-            });
+            if entry["target"].is_null() {
+                let detail = format!("{name} was deleted at {time}: give a commit");
+                return Err(Failure::bad_argument(detail));
+            }
+            // By its position: whoever may read the ref may read that, but no commit by its id.
+            return Ok(format!("{name}#{}", entry["seq"]));
         }
         match log["next"].as_str() {
             Some(next) => cursor = Some(next.to_owned()),

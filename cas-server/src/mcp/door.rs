@@ -103,7 +103,6 @@ impl Ask {
     }
 
     /// The same with one more parameter.
-    #[expect(clippy::needless_pass_by_value, reason = "texts, numbers and switches read alike")]
     pub(super) fn with(mut self, name: &'static str, value: impl Display) -> Self {
         self.query.push((name, value.to_string()));
         self

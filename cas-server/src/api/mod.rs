@@ -98,8 +98,12 @@ fn routes() -> OpenApiRouter<App> {
 
 /// The operations alone, for whoever has found out who is asking.
 pub(crate) fn operations(app: &App) -> Router {
-    let (router, _) = routes().split_for_parts();
-    router
+    inside(routes().split_for_parts().0, app)
+}
+
+/// Operations as they are asked for in the same process.
+fn inside(operations: Router<App>, app: &App) -> Router {
+    operations
         .layer(DefaultBodyLimit::max(app.settings().body_limit))
         .layer(from_fn_with_state(app.clone(), identify))
         .with_state(app.clone())
@@ -109,9 +113,10 @@ pub(crate) fn operations(app: &App) -> Router {
 pub fn router(app: App) -> Router {
     let (router, description) = routes().split_for_parts();
     let document = published(description).to_json().unwrap_or_default();
+    let agents = mcp::service(&app, inside(router.clone(), &app));
     router
         .route("/openapi.json", get(|| async move { json(document) }))
-        .route_service("/mcp", mcp::service(&app, operations(&app)))
+        .route_service("/mcp", agents)
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         // The last is the first that a request meets.

@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -82,11 +82,10 @@ impl Door {
 impl Ask {
     /// A request for what is below `/v1` at these segments.
     pub(super) fn new(method: Method, segments: &[&str]) -> Self {
-        let mut target = "/v1".to_owned();
-        for segment in segments {
-            let _ = write!(target, "/{}", utf8_percent_encode(segment, SEGMENT));
-        }
-        Self { method, target, query: Vec::new(), headers: HeaderMap::new(), body: None }
+        let target = "/v1".to_owned();
+        let root =
+            Self { method, target, query: Vec::new(), headers: HeaderMap::new(), body: None };
+        root.below(segments.iter().copied())
     }
 
     /// A question.
@@ -95,8 +94,12 @@ impl Ask {
     }
 
     /// The same, at a path of a book below it.
-    pub(super) fn at(mut self, path: &str) -> Self {
-        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+    pub(super) fn at(self, path: &str) -> Self {
+        self.below(path.split('/').filter(|segment| !segment.is_empty()))
+    }
+
+    fn below<'a>(mut self, segments: impl Iterator<Item = &'a str>) -> Self {
+        for segment in segments {
             let _ = write!(self.target, "/{}", utf8_percent_encode(segment, SEGMENT));
         }
         self
@@ -169,13 +172,18 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The same as a text of its own.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.header(name).map(str::to_owned)
+    }
+
+    /// The length of what the answer is about, in bytes, if it is told.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.header("content-length")?.parse().ok()
+    }
+
     /// The id that the `ETag` names.
     pub(super) fn id(&self) -> Option<&str> {
         self.header("etag").map(|tag| tag.trim_matches('"'))
     }
-}
-
-/// The status of what was refused, as a number.
-pub(super) const fn number(status: StatusCode) -> u16 {
-    status.as_u16()
 }

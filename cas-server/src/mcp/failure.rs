@@ -6,7 +6,11 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::door::number;
+/// Of a file that is there already, and was not said to be.
+const HASH_REQUIRED: (&str, &str) = (
+    "HASH_REQUIRED",
+    "something is there already: read it, and give its id (`current`) as expected_hash",
+);
 
 /// Why a tool did not do what it was asked to.
 #[derive(Debug, Serialize)]
@@ -39,7 +43,7 @@ impl Failure {
             members.remove(told);
         }
         let (error, next) = kind(status, &code);
-        Self { error, code, status: number(status), detail, next, members }
+        Self { error, code, status: status.as_u16(), detail, next, members }
     }
 
     /// An argument breaks a rule.
@@ -77,7 +81,7 @@ impl Failure {
     fn own(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         let (error, next) = kind(status, code);
         let (code, detail) = (code.to_owned(), detail.into());
-        Self { error, code, status: number(status), detail, next, members: Map::new() }
+        Self { error, code, status: status.as_u16(), detail, next, members: Map::new() }
     }
 
     /// The code of the operation.
@@ -85,8 +89,9 @@ impl Failure {
         &self.code
     }
 
-    /// The same as another kind of error.
-    pub(super) fn named(self, error: &'static str, next: &'static str) -> Self {
+    /// The same, told to whoever did not say that a file is there.
+    pub(super) fn asking_for_hash(self) -> Self {
+        let (error, next) = HASH_REQUIRED;
         Self { error, next, ..self }
     }
 }
@@ -103,10 +108,7 @@ impl From<Failure> for CallToolResult {
 /// Which kind of error a code is, and what an agent does about it.
 fn kind(status: StatusCode, code: &str) -> (&'static str, &'static str) {
     match (status.as_u16(), code) {
-        (428, _) => (
-            "HASH_REQUIRED",
-            "something is there already: read it, and give its id (`current`) as expected_hash",
-        ),
+        (428, _) => HASH_REQUIRED,
         (412, _) => (
             "CONFLICT",
             "somebody else was faster: read it again, redo the change on what is there, and give \

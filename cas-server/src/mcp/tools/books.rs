@@ -62,27 +62,25 @@ struct Archive {
 }
 
 async fn list_books(door: Door, page: Page) -> Told {
-    let ask = Ask::get(&["books"]);
-    door.json(ask.with_some("limit", page.limit).with_some("cursor", page.cursor)).await
+    door.json(page.of(Ask::get(&["books"]))).await
 }
 
 async fn validate_book(door: Door, place: Place) -> Told {
-    door.json(Ask::get(&["books", &place.book, "refs", &place.name()?, "validate"])).await
+    door.json(place.get("validate")?).await
 }
 
 async fn get_book_archive(door: Door, wanted: Archived) -> Told {
     let Archived { place, format, path } = wanted;
-    let (name, file) = (place.name()?, format!("archive.{}", format.as_deref().unwrap_or("tar")));
-    let segments = ["books", &place.book, "refs", &name, &file];
-    let ask = |method| Ask::new(method, &segments).with_some("path", path.as_deref());
-    let answer = door.ask(ask(Method::HEAD)).await?;
-    let text = |name| answer.header(name).map(str::to_owned);
+    let file = format!("archive.{}", format.as_deref().unwrap_or("tar"));
+    let ask = place.ask(Method::HEAD, &file)?.with_some("path", path);
+    let url = ask.target();
+    let answer = door.ask(ask).await?;
     let archive = Archive {
-        url: ask(Method::GET).target(),
-        commit: text("cas-commit"),
-        source: text("cas-source"),
-        etag: text("etag"),
-        size: answer.header("content-length").and_then(|size| size.parse().ok()),
+        url,
+        commit: answer.text("cas-commit"),
+        source: answer.text("cas-source"),
+        etag: answer.text("etag"),
+        size: answer.size(),
     };
     Ok(json!(archive))
 }

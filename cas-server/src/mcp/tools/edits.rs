@@ -2,15 +2,12 @@
 
 use axum::http::Method;
 use axum::http::header::IF_MATCH;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Effect, Place, Told, Tool};
-use crate::mcp::door::{Ask, Door};
-use crate::mcp::failure::Failure;
+use crate::mcp::door::Door;
 use crate::mcp::schema;
 
 pub(super) fn tools() -> Vec<Tool> {
@@ -185,11 +182,11 @@ async fn write_content(door: Door, write: Write) -> Told {
 
 async fn delete_content(door: Door, delete: Delete) -> Told {
     let Delete { place, path, expected_hash, recursive, message } = delete;
-    let mut ask =
-        Ask::new(Method::DELETE, &["books", &place.book, "refs", &place.name()?, "files"])
-            .at(&path)
-            .with("recursive", recursive)
-            .with_some("message", message);
+    let mut ask = place
+        .ask(Method::DELETE, "files")?
+        .at(&path)
+        .with("recursive", recursive)
+        .with_some("message", message);
     if let Some(id) = expected_hash {
         ask = ask.header(IF_MATCH, &format!("\"{id}\""))?;
     }
@@ -204,9 +201,6 @@ async fn upload_asset(door: Door, upload: Upload) -> Told {
     let Some(base64) = base64 else {
         return direct(&place, &path, expected_hash, message);
     };
-    if STANDARD.decode(&base64).is_err() {
-        return Err(Failure::bad_argument("base64 is not base64"));
-    }
     let report = put(&door, &place, path, None, Some(base64), expected_hash, message).await?;
     let at = |pointer| report.pointer(pointer).cloned().unwrap_or_default();
     let (outcome, id, commit) = (at("/results/0/outcome"), at("/results/0/new"), at("/commit"));
@@ -220,8 +214,7 @@ fn direct(
     expected_hash: Option<String>,
     message: Option<String>,
 ) -> Told {
-    let segments = ["books", &place.book, "refs", &place.name()?, "files"];
-    let url = Ask::new(Method::PUT, &segments).at(path).with_some("message", message).target();
+    let url = place.ask(Method::PUT, "files")?.at(path).with_some("message", message).target();
     let (header, value) = match expected_hash {
         Some(id) => ("If-Match", format!("\"{id}\"")),
         None => ("If-None-Match", "*".to_owned()),
@@ -253,17 +246,13 @@ async fn put(
     let edit = Edit::Put { path, text, base64, blob: None, expect };
     let done = make_commit(door, place, &message, &[edit]).await;
     match done {
-        Err(failure) if creates && failure.code() == "exists" => Err(failure.named(
-            "HASH_REQUIRED",
-            "something is there already: read it, and give its id (`current`) as expected_hash",
-        )),
+        Err(failure) if creates && failure.code() == "exists" => Err(failure.asking_for_hash()),
         done => done,
     }
 }
 
 /// Does edits as one version.
 async fn make_commit(door: &Door, place: &Place, message: &str, edits: &[Edit]) -> Told {
-    let segments = ["books", &place.book, "refs", &place.name()?, "commits"];
     let body = json!({ "message": message, "edits": edits });
-    door.json(Ask::new(Method::POST, &segments).body(&body)?).await
+    door.json(place.ask(Method::POST, "commits")?.body(&body)?).await
 }

@@ -13,13 +13,14 @@ mod versions;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
+use axum::http::Method;
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject, Tool as Description, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::door::Door;
+use super::door::{Ask, Door};
 use super::failure::Failure;
 use super::schema;
 
@@ -146,7 +147,24 @@ struct Page {
     cursor: Option<String>,
 }
 
+impl Page {
+    /// The same question about this part of its answer.
+    fn of(self, ask: Ask) -> Ask {
+        ask.with_some("limit", self.limit).with_some("cursor", self.cursor)
+    }
+}
+
 impl Place {
+    /// A request for one of the operations on the ref.
+    fn ask(&self, method: Method, operation: &str) -> Result<Ask, Failure> {
+        Ok(Ask::new(method, &["books", &self.book, "refs", &self.name()?, operation]))
+    }
+
+    /// A question about the ref.
+    fn get(&self, operation: &str) -> Result<Ask, Failure> {
+        self.ask(Method::GET, operation)
+    }
+
     /// The name of the ref.
     fn name(&self) -> Result<String, Failure> {
         match (&self.name, &self.user) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Effect, Place, Told, Tool};
-use crate::mcp::door::{Answer, Ask, Door};
+use crate::mcp::door::{Answer, Door};
 use crate::mcp::failure::Failure;
 use crate::mcp::schema;
 
@@ -128,25 +128,22 @@ struct Entry {
 
 async fn read_content(door: Door, wanted: Wanted) -> Told {
     let Wanted { place, path, limit_bytes } = wanted;
-    let name = place.name()?;
     let limit = limit_bytes.unwrap_or(BYTES).min(MOST_BYTES);
-    let files = ["books", &place.book, "refs", &name, "files"];
-    let found = door.ask(Ask::new(Method::HEAD, &files).at(&path)).await?;
+    let found = door.ask(place.ask(Method::HEAD, "files")?.at(&path)).await?;
     if found.header("cas-kind").is_none() {
-        return read_folder(&door, &files, &path, limit).await;
+        return read_folder(&door, &place, &path, limit).await;
     }
-    let size = size(&found);
+    let size = found.size().unwrap_or_default();
     if size > limit {
         let id = found.id().unwrap_or_default().to_owned();
-        let commit = found.header("cas-commit").map(str::to_owned);
+        let commit = found.text("cas-commit");
         let left_off = vec![LeftOff { path, id, size }];
         return Ok(json!(Contents { commit, files: Vec::new(), left_off, last_change: None }));
     }
-    let answer = door.ask(Ask::get(&files).at(&path)).await?;
-    let history = ["books", &place.book, "refs", &name, "history"];
-    let history = door.json(Ask::get(&history).at(&path).with("limit", 1)).await?;
+    let answer = door.ask(place.get("files")?.at(&path)).await?;
+    let history = door.json(place.get("history")?.at(&path).with("limit", 1)).await?;
     let contents = Contents {
-        commit: answer.header("cas-commit").map(str::to_owned),
+        commit: answer.text("cas-commit"),
         files: vec![FileView::new(path, &answer, None)],
         left_off: Vec::new(),
         last_change: history.pointer("/commits/0").cloned(),
@@ -154,8 +151,8 @@ async fn read_content(door: Door, wanted: Wanted) -> Told {
     Ok(json!(contents))
 }
 
-async fn read_folder(door: &Door, files: &[&str], path: &str, limit: u64) -> Told {
-    let answer = door.ask(Ask::get(files).at(path).with("recursive", true)).await?;
+async fn read_folder(door: &Door, place: &Place, path: &str, limit: u64) -> Told {
+    let answer = door.ask(place.get("files")?.at(path).with("recursive", true)).await?;
     let entries = answer.json()?.get_mut("entries").map(Value::take).unwrap_or_default();
     let entries: Vec<Entry> =
         serde_json::from_value(entries).map_err(|error| Failure::unreadable(&error))?;
@@ -170,60 +167,52 @@ async fn read_folder(door: &Door, files: &[&str], path: &str, limit: u64) -> Tol
     }
     let files: Vec<FileView> = stream::iter(read)
         .map(|(path, source)| async move {
-            let answer = door.ask(Ask::get(files).at(&path)).await?;
+            let answer = door.ask(place.get("files")?.at(&path)).await?;
             Ok::<_, Failure>(FileView::new(path, &answer, source))
         })
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    let commit = answer.header("cas-commit").map(str::to_owned);
+    let commit = answer.text("cas-commit");
     Ok(json!(Contents { commit, files, left_off, last_change: None }))
 }
 
 async fn get_asset(door: Door, wanted: WantedFile) -> Told {
     let WantedFile { place, path } = wanted;
-    let name = place.name()?;
-    let files = ["books", &place.book, "refs", &name, "files"];
-    let ask = |method| Ask::new(method, &files).at(&path);
-    let mut answer = door.ask(ask(Method::HEAD)).await?;
+    let head = place.ask(Method::HEAD, "files")?.at(&path);
+    let url = head.target();
+    let mut answer = door.ask(head).await?;
     if answer.header("cas-kind").is_none() {
         return Err(Failure::bad_argument(format!("{path:?} is a folder")));
     }
-    let size = size(&answer);
+    let size = answer.size().unwrap_or_default();
     let mut base64 = None;
     if size <= ASSET_BYTES {
-        answer = door.ask(ask(Method::GET)).await?;
+        answer = door.ask(place.get("files")?.at(&path)).await?;
         base64 = Some(STANDARD.encode(&answer.body));
     }
-    let text = |name| answer.header(name).map(str::to_owned);
     let asset = Asset {
         id: answer.id().unwrap_or_default().to_owned(),
         size,
-        content_type: text("content-type"),
-        source: text("cas-source"),
+        content_type: answer.text("content-type"),
+        source: answer.text("cas-source"),
         base64,
-        url: ask(Method::GET).target(),
+        url,
         path,
     };
     Ok(json!(asset))
 }
 
-/// The length of what an answer is about.
-fn size(answer: &Answer) -> u64 {
-    answer.header("content-length").and_then(|size| size.parse().ok()).unwrap_or_default()
-}
-
 impl FileView {
     fn new(path: String, answer: &Answer, source: Option<String>) -> Self {
-        let text = |name| answer.header(name).map(str::to_owned);
         let content = std::str::from_utf8(&answer.body).ok().map(str::to_owned);
         let base64 = content.is_none().then(|| STANDARD.encode(&answer.body));
         Self {
             path,
             id: answer.id().unwrap_or_default().to_owned(),
             size: answer.body.len() as u64,
-            kind: text("cas-kind"),
-            source: source.or_else(|| text("cas-source")),
+            kind: answer.text("cas-kind"),
+            source: source.or_else(|| answer.text("cas-source")),
             content,
             base64,
         }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Effect, Page, Place, Told, Tool};
-use crate::mcp::door::{Ask, Door};
+use crate::mcp::door::Door;
 use crate::mcp::schema;
 
 /// The pictures, sounds and papers that `list_assets` lists.
@@ -40,18 +40,15 @@ pub(super) fn tools() -> Vec<Tool> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Glob {
-    #[serde(flatten)]
-    place: Place,
     /// The pattern of whole paths.
     pattern: String,
-    /// Only what is at this path or below it.
-    path: Option<String>,
     #[serde(flatten)]
-    page: Page,
+    files: Files,
 }
 
+/// Which files of a version.
 #[derive(Debug, Deserialize, JsonSchema)]
-struct Assets {
+struct Files {
     #[serde(flatten)]
     place: Place,
     /// Only what is at this path or below it.
@@ -81,27 +78,23 @@ struct Grep {
 }
 
 async fn glob_search(door: Door, glob: Glob) -> Told {
-    let Glob { place, pattern, path, page } = glob;
-    find(&door, &place, &pattern, path, page).await
+    find(&door, glob.files, &glob.pattern).await
 }
 
-async fn list_assets(door: Door, assets: Assets) -> Told {
-    let Assets { place, path, page } = assets;
-    find(&door, &place, ASSETS, path, page).await
+async fn list_assets(door: Door, files: Files) -> Told {
+    find(&door, files, ASSETS).await
 }
 
-async fn find(door: &Door, place: &Place, pattern: &str, path: Option<String>, page: Page) -> Told {
-    let ask = Ask::get(&["books", &place.book, "refs", &place.name()?, "glob"])
-        .with("pattern", pattern)
-        .with_some("path", path)
-        .with_some("limit", page.limit)
-        .with_some("cursor", page.cursor);
-    door.json(ask).await
+async fn find(door: &Door, files: Files, pattern: &str) -> Told {
+    let Files { place, path, page } = files;
+    let ask = place.get("glob")?.with("pattern", pattern).with_some("path", path);
+    door.json(page.of(ask)).await
 }
 
 async fn grep_search(door: Door, grep: Grep) -> Told {
     let Grep { place, pattern, path, glob, ignore_case, literal, limit } = grep;
-    let ask = Ask::get(&["books", &place.book, "refs", &place.name()?, "grep"])
+    let ask = place
+        .get("grep")?
         .with("pattern", pattern)
         .with("ignore_case", ignore_case)
         .with("literal", literal)

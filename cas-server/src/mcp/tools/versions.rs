@@ -143,22 +143,19 @@ async fn diff_versions(door: Door, compared: Compared) -> Told {
     let ask = Ask::get(&["books", &book, "diff"])
         .with("from", from)
         .with("to", to.as_deref().unwrap_or("main"))
-        .with_some("path", path)
-        .with_some("limit", page.limit)
-        .with_some("cursor", page.cursor);
-    door.json(ask).await
+        .with_some("path", path);
+    door.json(page.of(ask)).await
 }
 
 async fn plan_build(door: Door, planned: Planned) -> Told {
-    let Planned { place, from } = planned;
-    let (book, name) = (&place.book, place.name()?);
-    let mut from = from;
+    let Planned { place, mut from } = planned;
     if from.parse::<jiff::Timestamp>().is_ok() {
-        from = version_at(&door, book, &name, &from).await?;
+        from = version_at(&door, &place, &from).await?;
     }
+    let name = place.name()?;
     let (mut files, mut cursor, mut first) = (Vec::new(), None::<String>, None::<Value>);
     loop {
-        let ask = Ask::get(&["books", book, "diff"])
+        let ask = Ask::get(&["books", &place.book, "diff"])
             .with("from", &from)
             .with("to", &name)
             .with("limit", PAGE)
@@ -192,12 +189,10 @@ async fn plan_build(door: Door, planned: Planned) -> Told {
 }
 
 /// The version that a ref pointed at, at a time.
-async fn version_at(door: &Door, book: &str, name: &str, time: &str) -> Result<String, Failure> {
-    let mut cursor = None::<String>;
+async fn version_at(door: &Door, place: &Place, time: &str) -> Result<String, Failure> {
+    let (name, mut cursor) = (place.name()?, None::<String>);
     loop {
-        let ask = Ask::get(&["books", book, "refs", name, "log"])
-            .with("until", time)
-            .with_some("cursor", cursor);
+        let ask = place.get("log")?.with("until", time).with_some("cursor", cursor);
         let log = door.json(ask).await?;
         if let Some(entry) = log["entries"].as_array().and_then(|entries| entries.first()) {
             if entry["target"].is_null() {
@@ -219,11 +214,8 @@ async fn version_at(door: &Door, book: &str, name: &str, time: &str) -> Result<S
 
 async fn history(door: Door, traced: Traced) -> Told {
     let Traced { place, path, page } = traced;
-    let ask = Ask::get(&["books", &place.book, "refs", &place.name()?, "history"])
-        .at(path.as_deref().unwrap_or_default())
-        .with_some("limit", page.limit)
-        .with_some("cursor", page.cursor);
-    door.json(ask).await
+    let ask = place.get("history")?.at(path.as_deref().unwrap_or_default());
+    door.json(page.of(ask)).await
 }
 
 async fn get_audit_log(door: Door, audited: Audited) -> Told {
@@ -234,15 +226,12 @@ async fn get_audit_log(door: Door, audited: Audited) -> Told {
         .with_some("actor", actor)
         .with_some("operation", operation)
         .with_some("since", since)
-        .with_some("until", until)
-        .with_some("limit", page.limit)
-        .with_some("cursor", page.cursor);
-    door.json(ask).await
+        .with_some("until", until);
+    door.json(page.of(ask)).await
 }
 
 async fn restore_version(door: Door, restored: Restored) -> Told {
     let Restored { place, paths, from, message } = restored;
-    let segments = ["books", &place.book, "refs", &place.name()?, "restore-paths"];
     let body = json!({ "paths": paths, "from": from, "message": message });
-    door.json(Ask::new(Method::POST, &segments).body(&body)?).await
+    door.json(place.ask(Method::POST, "restore-paths")?.body(&body)?).await
 }

@@ -94,7 +94,9 @@ pub(crate) enum CommandError {
 impl From<UpkeepError> for CommandError {
     fn from(error: UpkeepError) -> Self {
         match error {
-            UpkeepError::ShortGrace { .. } | UpkeepError::OtherCollection => Self::Upkeep(error),
+            UpkeepError::ShortGrace { .. }
+            | UpkeepError::OtherCollection
+            | UpkeepError::SlowList { .. } => Self::Upkeep(error),
             UpkeepError::Ref(source) => Self::Ref(source),
             UpkeepError::Access(source) => Self::Access(source),
             UpkeepError::Store(source) => Self::Store(source),
@@ -205,6 +207,9 @@ impl CommandError {
             ),
             Self::Upkeep(UpkeepError::OtherCollection) => {
                 Some("run it again when that one is done".to_owned())
+            }
+            Self::Upkeep(UpkeepError::SlowList { .. }) => {
+                Some("run it nearer to the store, or with more --jobs".to_owned())
             }
             Self::Found { hint, .. } => hint.map(str::to_owned),
             Self::Note { source: NoteError::Untrusted { .. }, .. } => {

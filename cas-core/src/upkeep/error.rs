@@ -21,6 +21,12 @@ pub enum UpkeepError {
     /// Two collections at once.
     #[error("another collection is under way")]
     OtherCollection,
+    /// Marking and listing took so long that what came meanwhile is older than a deletion heeds.
+    #[error("it took more than {hours} hours to find what nothing reaches, so it is not condemned")]
+    SlowList {
+        /// How long it may take.
+        hours: u64,
+    },
     /// A ref could not be read.
     #[error(transparent)]
     Ref(#[from] RefError),
@@ -36,6 +42,7 @@ impl UpkeepError {
             Self::Store(source) => source.kind(),
             Self::ShortGrace { .. } => ErrorKind::Invalid,
             Self::OtherCollection => ErrorKind::Conflict,
+            Self::SlowList { .. } => ErrorKind::Unavailable,
             Self::Ref(source) => source.kind(),
             Self::Access(source) => source.kind(),
         }

@@ -17,20 +17,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::again::{Condemned, Objects, gone};
 use super::{GcLog, Open};
 use crate::env::{Env, Timestamp};
-use crate::limits;
-use crate::name::{BlobId, BookId, CommitId, Hash, RefName, TreeId};
+use crate::name::{BookId, CommitId, Hash, RefName, TreeId};
 use crate::object::{Entry, Kind, Tree};
 use crate::refs::{Expectation, LogEntry, RefError, RefLog, RefUpdate, UpdateOutcome, Upstream};
-use crate::repo::for_each;
-use crate::store::{Bucket, ByteStream, Refs, Session, Store, StoreError, layout};
+use crate::store::{Bucket, Refs, Store, StoreError};
 
 /// How long what was read of the log of garbage collection is good for.
 const GOOD_FOR: Duration = Duration::from_mins(10);
-
-/// How many objects are put again at once.
-const JOBS: usize = 16;
 
 /// How many trees and commits are remembered to reach nothing that is condemned.
 const REMEMBERED: usize = 1 << 20;
@@ -42,11 +38,8 @@ pub(crate) struct GuardedRefs(Arc<Guard>);
 #[derive(Debug)]
 struct Guard {
     inner: RefLog,
-    bucket: Bucket,
-    /// The objects, read through no cache.
-    store: Store,
+    objects: Objects,
     log: GcLog,
-    env: Env,
     seen: Mutex<Option<Seen>>,
     /// Held by whoever looks, so that others wait for what it sees.
     looking: tokio::sync::Mutex<()>,
@@ -69,7 +62,7 @@ struct Seen {
 struct Walk {
     waiting: Vec<Waiting>,
     seen: BTreeSet<(Kind, Hash)>,
-    condemned: Vec<(Kind, Hash, Timestamp)>,
+    condemned: Vec<Condemned>,
 }
 
 /// What is to be looked into.
@@ -96,9 +89,7 @@ impl GuardedRefs {
         Self(Arc::new(Guard {
             inner: refs,
             log: GcLog::new(bucket.clone(), env.clone()),
-            bucket,
-            store,
-            env,
+            objects: Objects { bucket, store, env },
             seen: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
         }))
@@ -128,35 +119,59 @@ impl Guard {
         before: Option<CommitId>,
         also: Option<CommitId>,
     ) -> Result<(), StoreError> {
-        let seen = self.look().await?;
-        if seen.open.is_empty() { Ok(()) } else { self.rescue(&seen, target, before, also).await }
+        let mut seen = self.look().await?;
+        while !seen.open.is_empty() {
+            let error = match self.rescue(&seen, target, before, also).await {
+                Err(error @ StoreError::BadGcLog { .. }) => error,
+                done => return done,
+            };
+            // What is to be read of a list is removed when it is over, which may have been since.
+            let head = seen.head;
+            seen = self.look_anew().await?;
+            if seen.head == head {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn check_duration(&self, update: &RefUpdate) -> Result<(), StoreError> {
-        update.check_duration(self.env.clock.now())
+        update.check_duration(self.objects.env.clock.now())
     }
 
     /// What is open, as it was at most ten minutes ago.
     async fn look(&self) -> Result<Seen, StoreError> {
         let _looking = self.looking.lock().await;
         let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let now = self.env.clock.now();
+        let now = self.objects.env.clock.now();
         let is_good = |seen: &Seen| {
             // A clock that was set back says nothing about how long it was.
             now.as_micros()
                 .checked_sub(seen.at.as_micros())
                 .is_some_and(|passed| u128::from(passed) < GOOD_FOR.as_micros())
         };
-        if let Some(seen) = known.as_ref().filter(|seen| is_good(seen)) {
-            return Ok(seen.clone());
+        match known.as_ref().filter(|seen| is_good(seen)) {
+            Some(seen) => Ok(seen.clone()),
+            None => self.read(known, now).await,
         }
+    }
+
+    /// What is open now.
+    async fn look_anew(&self) -> Result<Seen, StoreError> {
+        let _looking = self.looking.lock().await;
+        let known = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.read(known, self.objects.env.clock.now()).await
+    }
+
+    /// What is open, read at `now`; what is known of it already is kept.
+    async fn read(&self, known: Option<Seen>, now: Timestamp) -> Result<Seen, StoreError> {
         let head = self.log.head().await?;
         let hash = head.as_ref().map(|(hash, _)| *hash);
         let seen = match known.filter(|seen| seen.head == hash) {
             Some(seen) => Seen { at: now, ..seen },
             None => {
                 let entry = head.as_ref().map(|(_, entry)| entry);
-                let open = Open::read(&self.bucket, &self.log, entry).await?;
+                let open = Open::read(&self.objects.bucket, &self.log, entry).await?;
                 Seen { at: now, head: hash, open: Arc::new(open), clean: Arc::default() }
             }
         };
@@ -178,7 +193,7 @@ impl Guard {
         }
         let beside = match before {
             None => None,
-            Some(before) => Some(self.store.get_commit(&before).await?.tree),
+            Some(before) => Some(self.objects.store.get_commit(&before).await?.tree),
         };
         while let Some(next) = walk.waiting.pop() {
             let Waiting { kind, id, .. } = next;
@@ -193,11 +208,12 @@ impl Guard {
             let doubtful = next.doubtful || condemned.is_some();
             match kind {
                 Kind::Blob if next.doubtful && condemned.is_none() => {
-                    self.must_be_there(kind, id).await?;
+                    self.objects.must_be_there(kind, id).await?;
                 }
                 Kind::Blob => {}
                 Kind::Commit => {
-                    let commit = self.store.get_commit(&CommitId(id)).await.map_err(gone)?;
+                    let commit =
+                        self.objects.store.get_commit(&CommitId(id)).await.map_err(gone)?;
                     for parent in &commit.parents {
                         walk.push(Kind::Commit, *parent.hash(), None, doubtful);
                     }
@@ -208,7 +224,7 @@ impl Guard {
             }
         }
         let Walk { seen: met, condemned, .. } = walk;
-        self.put_again(condemned).await?;
+        self.objects.put_again(condemned).await?;
         if before.is_none() {
             let mut clean = seen.clean.lock().unwrap_or_else(PoisonError::into_inner);
             if clean.len() > REMEMBERED {
@@ -228,10 +244,10 @@ impl Guard {
         if next.beside.is_some_and(|beside| *beside.hash() == next.id) {
             return Ok(());
         }
-        let tree = self.store.get_tree(&TreeId(next.id)).await.map_err(gone)?;
+        let tree = self.objects.store.get_tree(&TreeId(next.id)).await.map_err(gone)?;
         let beside = match next.beside {
             None => Tree::default(),
-            Some(beside) => self.store.get_tree(&beside).await?,
+            Some(beside) => self.objects.store.get_tree(&beside).await?,
         };
         for entry in tree.entries() {
             let other = beside.get(entry.name.as_str());
@@ -240,40 +256,6 @@ impl Guard {
             }
             let kind = if entry.kind.is_tree() { Kind::Tree } else { Kind::Blob };
             walk.push(kind, entry.id, other.and_then(Entry::tree_id), doubtful);
-        }
-        Ok(())
-    }
-
-    async fn must_be_there(&self, kind: Kind, id: Hash) -> Result<(), StoreError> {
-        match self.bucket.look(&layout::object(kind, &id)).await? {
-            Some(_) => Ok(()),
-            None => Err(StoreError::Collected { kind, id }),
-        }
-    }
-
-    /// Puts condemned objects again, and makes sure that they stay.
-    async fn put_again(&self, condemned: Vec<(Kind, Hash, Timestamp)>) -> Result<(), StoreError> {
-        if condemned.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<_> = condemned.iter().map(|(kind, id, _)| (*kind, *id)).collect();
-        let session = Arc::new(self.store.session().await?);
-        // A writer that dies on the way must leave no version that is there by half: what names
-        // others comes after them, and is not put if one of them is gone.
-        for kind in [Kind::Blob, Kind::Tree, Kind::Commit] {
-            let of_kind = condemned.iter().filter(|(other, ..)| *other == kind);
-            let shared = (self.bucket.clone(), self.store.clone(), session.clone());
-            for_each(of_kind.copied().collect(), JOBS, move |(kind, id, since)| {
-                let (bucket, store, session) = shared.clone();
-                async move { put_one_again(&bucket, &store, &session, (kind, id, since)).await }
-            })
-            .await?;
-        }
-        session.publish().await?;
-        // Whoever looked before it was put may delete it until then.
-        self.env.clock.sleep(limits::DELETE_DEADLINE).await;
-        for (kind, id) in ids {
-            self.must_be_there(kind, id).await?;
         }
         Ok(())
     }
@@ -302,10 +284,11 @@ impl Guard {
                 continue;
             }
             match kind {
-                Kind::Blob => self.must_be_there(kind, id).await?,
+                Kind::Blob => self.objects.must_be_there(kind, id).await?,
                 Kind::Tree => self.look_into(&mut walk, next, true).await?,
                 Kind::Commit => {
-                    let commit = self.store.get_commit(&CommitId(id)).await.map_err(gone)?;
+                    let commit =
+                        self.objects.store.get_commit(&CommitId(id)).await.map_err(gone)?;
                     for parent in &commit.parents {
                         walk.push(Kind::Commit, *parent.hash(), None, true);
                     }
@@ -320,34 +303,6 @@ impl Guard {
 impl Walk {
     fn push(&mut self, kind: Kind, id: Hash, beside: Option<TreeId>, doubtful: bool) {
         self.waiting.push(Waiting { kind, id, beside, doubtful });
-    }
-}
-
-/// Puts an object again that was condemned since then, unless somebody did.
-async fn put_one_again(
-    bucket: &Bucket,
-    store: &Store,
-    session: &Session,
-    (kind, id, since): (Kind, Hash, Timestamp),
-) -> Result<(), StoreError> {
-    match bucket.look(&layout::object(kind, &id)).await? {
-        None => Err(StoreError::Collected { kind, id }),
-        Some(found) if found.modified >= since => Ok(()),
-        Some(_) => {
-            let stream = match kind {
-                Kind::Blob => store.stream_blob(&BlobId(id)).await,
-                _ => store.get_bytes(kind, &id).await.map(ByteStream::from_bytes),
-            };
-            session.replace_object(kind, &id, stream.map_err(gone)?).await
-        }
-    }
-}
-
-/// What is missing now was there when it was relied on.
-fn gone(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Missing { kind, id } => StoreError::Collected { kind, id },
-        other => other,
     }
 }
 
@@ -398,7 +353,7 @@ impl Refs for GuardedRefs {
 
     fn will_update(&self) {
         // Where looking takes a round trip, it is made while the rest is prepared.
-        if self.0.bucket.is_over_network() {
+        if self.0.objects.bucket.is_over_network() {
             let guard = self.0.clone();
             tokio::spawn(async move { guard.look().await.map(|_| ()) });
         }

@@ -8,6 +8,7 @@
 //! [`GcLog`] is the record of all that: entries like those of a ref, each with all open lists, so
 //! that the newest says everything. [`Open`] is what a process has read of it.
 
+mod again;
 mod entry;
 mod guard;
 mod log;

@@ -10,6 +10,7 @@ use super::super::inventory::by_shard;
 use super::super::records::SHARDS;
 use super::{Run, later, step};
 use crate::folder::Step;
+use crate::limits;
 use crate::name::Hash;
 use crate::object::Kind;
 use crate::store::gc::{CondemnedList, GcEvent, ListState, Part, RECORD_BYTES, record};
@@ -47,6 +48,7 @@ impl Run<'_> {
         if self.request.dry_run {
             return Ok(());
         }
+        self.check_duration()?;
         let (run, bytes) = (self.id.clone(), self.report.condemned.bytes);
         let mut open = self.open().to_vec();
         let step = step(GcEvent::Condemned, None, &self.request.actor, &self.id);
@@ -55,5 +57,17 @@ impl Run<'_> {
             open
         })
         .await
+    }
+
+    /// Refuses a list that took so long that what came since marking began would not be marked when
+    /// it is deleted.
+    fn check_duration(&self) -> Result<(), UpkeepError> {
+        let most = limits::GRACE / 2;
+        let now = self.upkeep.env.clock.now();
+        let took = now.as_micros().saturating_sub(self.began.as_micros());
+        if u128::from(took) < most.as_micros() {
+            return Ok(());
+        }
+        Err(UpkeepError::SlowList { hours: most.as_secs() / 3600 })
     }
 }

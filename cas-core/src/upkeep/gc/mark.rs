@@ -56,13 +56,14 @@ pub(super) struct Marked {
 
 impl Upkeep {
     /// Marks everything that refs reach by the entries that are retained, and everything that is
-    /// too young to be judged with all that it names.
+    /// too young to be judged with all that it names; so is what came after `since`.
     ///
     /// Any error ends it, and with it the run: what could not be read may name anything.
     pub(super) async fn mark(
         &self,
         request: &GcRequest,
         now: Timestamp,
+        since: Option<Timestamp>,
         report: &mut GcReport,
     ) -> Result<Marked, UpkeepError> {
         let grace = u64::try_from(request.grace.duration().as_micros()).unwrap_or(u64::MAX);
@@ -73,7 +74,7 @@ impl Upkeep {
         report.note_unknown(folders.unknown);
         report.refs = folders.refs.len() as u64;
         self.mark_refs(&mut reach, &folders.refs, request.retention).await?;
-        self.mark_young(&mut reach, young).await?;
+        self.mark_young(&mut reach, since.map_or(young, |since| since.min(young))).await?;
         Ok(Marked { reach, young })
     }
 

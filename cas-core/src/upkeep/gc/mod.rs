@@ -27,7 +27,7 @@ use crate::folder::Step as Progress;
 use crate::limits;
 use crate::name::{Actor, Hash, RequestId};
 use crate::object::Kind;
-use crate::store::gc::{CondemnedList, GcEntry, GcEvent, GcLog, ListState, Step};
+use crate::store::gc::{CondemnedList, GcEntry, GcEvent, GcLog, ListState, Step, written_before};
 use crate::store::{StoreError, layout};
 
 /// How often a run begins anew because another one wrote to the log.
@@ -71,6 +71,8 @@ struct Run<'a> {
     log: GcLog,
     /// What it is known by.
     id: RequestId,
+    /// When it began, by the clock of this machine.
+    began: Timestamp,
     /// When it began, by the store's clock.
     now: Timestamp,
     /// The newest entry of the log, with its hash.
@@ -89,12 +91,18 @@ impl Upkeep {
         }
         let id = self.env.request_id();
         let log = GcLog::new(self.bucket.clone(), self.env.clone());
+        let began = self.env.clock.now();
         let now = self.store_time(&id, request.dry_run).await?;
         // Read before marking: what is deleted by this mark was condemned long before it.
         let head = log.head().await?;
+        // What came while that list was made is on no list, though what it names may be on it.
+        let since = match head.as_ref().and_then(|(_, entry)| entry.pending()) {
+            Some(list) => Some(written_before(log.written_at(list.seq).await?)),
+            None => None,
+        };
         let mut report = GcReport::default();
-        let marked = self.mark(request, now, &mut report).await?;
-        let mut run = Run { upkeep: self, request, log, id, now, head, marked, report };
+        let marked = self.mark(request, now, since, &mut report).await?;
+        let mut run = Run { upkeep: self, request, log, id, began, now, head, marked, report };
         let done = run.act().await;
         self.progress.end();
         done.map(|()| run.report)

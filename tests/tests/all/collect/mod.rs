@@ -2,6 +2,7 @@
 
 mod crossings;
 mod faults;
+mod halves;
 mod runs;
 
 use std::sync::Arc;

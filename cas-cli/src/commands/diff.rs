@@ -21,6 +21,7 @@ Examples:
   cas diff guide@main~1 guide                  What the last version changed
   cas diff guide guide@users/ada ch1 --patch   ... line by line, in one folder
   cas diff guide@tags/v1 guide --stat          ... how much
+  cas diff guide~1 guide --name-only           Which files a build has to look at again
   cas diff --upstream guide@users/ada          What a branch changed since it met its upstream")]
 pub(crate) struct Diff {
     /// The version before, e.g. guide@main~1
@@ -48,6 +49,9 @@ struct Form {
     /// A letter and the path of each file: A added, M changed, D removed, R renamed (default)
     #[arg(long)]
     name_status: bool,
+    /// Only the path of each file; of a renamed file both
+    #[arg(long)]
+    name_only: bool,
     /// The lines that differ
     #[arg(long)]
     patch: bool,
@@ -123,6 +127,11 @@ impl Diff {
             for (change, file) in changes.iter().zip(&files) {
                 match file {
                     Some(file) => out.write_all(&file.patch)?,
+                    None if self.form.name_only => {
+                        for path in change.from.iter().chain([&change.path]) {
+                            writeln!(out, "{path}")?;
+                        }
+                    }
                     None => writeln!(out, "{}", name_status(change))?,
                 }
             }

@@ -39,6 +39,18 @@ fn diff_names_every_change_by_default() {
          D  start\n"
     );
     assert_eq!(user.ok(["diff", "guide~1", "guide", "--name-status"]), said);
+    let paths = user.ok(["diff", "guide~1", "guide", "--name-only"]);
+    let expected = [
+        "README.md",
+        "ch1/README.md",
+        "ch1/lesson.md",
+        "ch1/run.sh",
+        "cover.png",
+        "empty.md",
+        "new name.md",
+        "start",
+    ];
+    assert_eq!(paths.lines().collect::<Vec<_>>(), expected);
     assert_eq!(user.ok(["diff", "guide", "guide"]), "");
     assert_eq!(user.json(["diff", "guide", "guide"]), json!([]));
 

@@ -67,6 +67,12 @@ impl Failure {
         Self::own(StatusCode::NOT_FOUND, "no_ref", detail)
     }
 
+    /// A folder was never the same for as long as it takes to read it.
+    pub(super) fn moving(path: &str) -> Self {
+        let detail = format!("{path:?} changed each time while it was read");
+        Self::own(StatusCode::SERVICE_UNAVAILABLE, "moving", detail)
+    }
+
     /// Content broke off: its object is missing or damaged.
     pub(super) fn cut_off() -> Self {
         let detail = "the content broke off: what is stored is missing or damaged";
@@ -82,6 +88,11 @@ impl Failure {
         let (error, next) = kind(status, code);
         let (code, detail) = (code.to_owned(), detail.into());
         Self { error, code, status: status.as_u16(), detail, next, members: Map::new() }
+    }
+
+    /// Whether what was asked for is not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND.as_u16()
     }
 
     /// The code of the operation.

@@ -4,9 +4,10 @@
 //! - `failure`: what could not be done, so that an agent can go on.
 //! - `schema`: what tools take and give, as JSON Schema.
 //! - `tools`: the tools, one file for each group.
-//! - `resources`: files as `book://BOOK/REF/PATH`.
+//! - `resources`: files as `book://BOOK/REF/PATH`; `complete`: what may stand there.
 //! - [`serve_mcp`]: over standard input and output, for `cas mcp`; [`service`] over HTTP, at `/mcp`.
 
+mod complete;
 mod door;
 mod failure;
 mod resources;
@@ -19,9 +20,10 @@ use axum::Router;
 use axum::http::request::Parts;
 use cas_core::name::Actor;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, Implementation, ListResourceTemplatesResult,
-    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-    ServerCapabilities, ServerConfig, Tool as Description,
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, Implementation,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    Tool as Description,
 };
 use rmcp::service::{RequestContext, RoleServer, ServiceExt};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -99,7 +101,11 @@ impl Agent {
 
 impl ServerHandler for Agent {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_completions()
+            .build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("cas", env!("CARGO_PKG_VERSION")))
             .with_instructions(INSTRUCTIONS)
@@ -136,6 +142,24 @@ impl ServerHandler for Agent {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         Ok(ListResourceTemplatesResult::with_all_items(vec![resources::template()]))
+    }
+
+    async fn list_resources(
+        &self,
+        page: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let door = self.door(&context)?;
+        resources::list(&door, page.and_then(|page| page.cursor)).await
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let door = self.door(&context)?;
+        Ok(CompleteResult::new(complete::complete(&door, &request).await))
     }
 
     async fn read_resource(

@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use rmcp::ErrorData;
-use rmcp::model::{ReadResourceResult, ResourceContents, ResourceTemplate};
+use rmcp::model::{
+    ListResourcesResult, ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
+};
 
 use super::door::{Ask, Door};
 
@@ -18,6 +20,31 @@ pub(super) fn template() -> ResourceTemplate {
             "A file at a branch or tag; the slashes of a ref are written %2F, as in \
              book://guide/users%2Fada/ch1/intro.md. A folder answers with what is in it, as JSON.",
         )
+}
+
+/// The books, each as its `main`, a page at a time.
+pub(super) async fn list(
+    door: &Door,
+    cursor: Option<String>,
+) -> Result<ListResourcesResult, ErrorData> {
+    let page = match door.json(Ask::get(&["books"]).with_some("cursor", cursor)).await {
+        Ok(page) => page,
+        Err(failure) => {
+            let told = serde_json::to_value(&failure).ok();
+            return Err(ErrorData::invalid_params("cannot list the books", told));
+        }
+    };
+    let books = page["books"].as_array().into_iter().flatten();
+    let books = books.filter(|book| !book["main"].is_null());
+    let books = books.filter_map(|book| book["book"].as_str());
+    let resources = books.map(|book| {
+        Resource::new(format!("{SCHEME}{book}/main/"), book)
+            .with_description("What is in the book at main, as JSON.")
+            .with_mime_type("application/json")
+    });
+    let mut listed = ListResourcesResult::with_all_items(resources.collect());
+    listed.next_cursor = page["next"].as_str().map(str::to_owned);
+    Ok(listed)
 }
 
 /// What is at `uri`.

@@ -1,6 +1,7 @@
 //! Agents: the tools over HTTP, as bare messages. A client that is not ours is in `tests/mcp/`.
 
 use cas_core::access::TokenSecret;
+use cas_core::name::BlobId;
 use cas_tests::web::Client;
 use serde_json::{Value, json};
 
@@ -233,6 +234,48 @@ async fn what_is_refused_says_what_is_there_and_what_to_do() {
     ] {
         let told = agent.fail(tool, arguments.clone()).await;
         assert_eq!(told["error"], error, "{tool} {arguments}: {told}");
+    }
+}
+
+/// Puts the same text into each file, as one version; each had the text before, if any.
+fn alike(text: &str, before: Option<&str>) -> Value {
+    let put = |name| {
+        let mut edit = json!({ "op": "put", "path": format!("ch/{name}.md"), "text": text });
+        if let Some(before) = before {
+            edit["expected_hash"] = BlobId::of(before.as_bytes()).to_string().into();
+        }
+        edit
+    };
+    let edits: Vec<_> = ('a'..='h').map(put).collect();
+    json!({ "book": "guide", "message": "All alike", "edits": edits })
+}
+
+#[tokio::test]
+async fn a_folder_is_read_as_one_version_has_it_while_others_change_it() {
+    let (store, ada) = with_book().await;
+    ada.call("edit_many", alike("edition 0", None)).await;
+    let reader = agent(&store, &store.token("bob", &["read"]).await);
+    let folder = json!({ "book": "guide", "path": "ch" });
+    let (mut seen, mut written) = (std::collections::BTreeSet::new(), 0);
+    let read = async {
+        while seen.len() < 8 {
+            let read = reader.call("read_content", folder.clone()).await;
+            let files = read["files"].as_array().unwrap();
+            let texts: Vec<_> = files.iter().map(|file| &file["content"]).collect();
+            assert_eq!(texts, [texts[0]; 8], "files of different versions");
+            seen.insert(read["commit"].to_string());
+        }
+    };
+    let write = async {
+        loop {
+            let before = format!("edition {written}");
+            written += 1;
+            ada.call("edit_many", alike(&format!("edition {written}"), Some(&before))).await;
+        }
+    };
+    tokio::select! {
+        () = read => {}
+        _ = write => {}
     }
 }
 

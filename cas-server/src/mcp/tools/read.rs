@@ -20,6 +20,9 @@ const MOST_BYTES: u64 = 8 * 1024 * 1024;
 /// How many files are read at once.
 const AT_ONCE: usize = 16;
 
+/// How often a folder is listed anew because its branch moved while its files were read.
+const ATTEMPTS: usize = 16;
+
 /// Largest asset that is answered with its content, in bytes; of larger ones the URL is told.
 const ASSET_BYTES: u64 = 1024 * 1024;
 
@@ -151,30 +154,53 @@ async fn read_content(door: Door, wanted: Wanted) -> Told {
     Ok(json!(contents))
 }
 
+/// Reads a folder as one version has it: if its branch moves meanwhile, all is read again.
 async fn read_folder(door: &Door, place: &Place, path: &str, limit: u64) -> Told {
+    for _ in 0..ATTEMPTS {
+        if let Some(contents) = try_folder(door, place, path, limit).await? {
+            return Ok(json!(contents));
+        }
+    }
+    Err(Failure::moving(path))
+}
+
+/// The same; `None` if a file is no longer what the listing said.
+async fn try_folder(
+    door: &Door,
+    place: &Place,
+    path: &str,
+    limit: u64,
+) -> Result<Option<Contents>, Failure> {
     let answer = door.ask(place.get("files")?.at(path).with("recursive", true)).await?;
     let entries = answer.json()?.get_mut("entries").map(Value::take).unwrap_or_default();
     let entries: Vec<Entry> =
         serde_json::from_value(entries).map_err(|error| Failure::unreadable(&error))?;
     let (mut read, mut left_off, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for Entry { path, id, size, source } in entries {
-        if bytes + size <= limit {
-            bytes += size;
-            read.push((path, source));
+    for entry in entries {
+        if bytes + entry.size <= limit {
+            bytes += entry.size;
+            read.push(entry);
         } else {
+            let Entry { path, id, size, .. } = entry;
             left_off.push(LeftOff { path, id, size });
         }
     }
-    let files: Vec<FileView> = stream::iter(read)
-        .map(|(path, source)| async move {
-            let answer = door.ask(place.get("files")?.at(&path)).await?;
-            Ok::<_, Failure>(FileView::new(path, &answer, source))
+    let files: Option<Vec<FileView>> = stream::iter(read)
+        .map(|entry| async move {
+            let answer = match door.ask(place.get("files")?.at(&entry.path)).await {
+                Err(failure) if failure.is_not_found() => return Ok(None),
+                answer => answer?,
+            };
+            let file = FileView::new(entry.path, &answer, entry.source);
+            Ok::<_, Failure>((file.id == entry.id).then_some(file))
         })
         .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
+        .try_collect::<Vec<_>>()
+        .await?
+        .into_iter()
+        .collect();
     let commit = answer.text("cas-commit");
-    Ok(json!(Contents { commit, files, left_off, last_change: None }))
+    Ok(files.map(|files| Contents { commit, files, left_off, last_change: None }))
 }
 
 async fn get_asset(door: Door, wanted: WantedFile) -> Told {

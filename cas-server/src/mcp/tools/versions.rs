@@ -1,6 +1,7 @@
 //! Versions: how they differ, what happened, and going back.
 
 use axum::http::Method;
+use cas_core::name::TreeId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,8 +29,8 @@ pub(super) fn tools() -> Vec<Tool> {
         Tool::new(
             "plan_build",
             Effect::Reads,
-            "What a build has to do that was last made from a commit, or at a time: every path that \
-             differs by now, with its ids before and after.",
+            "What a build has to do that was last made from a commit or tree, or at a time: every path \
+             that differs by now, with its ids before and after.",
             schema::of::<Plan>(),
             plan_build,
         ),
@@ -77,7 +78,7 @@ struct Compared {
 struct Planned {
     #[serde(flatten)]
     place: Place,
-    /// What was built last: a revision such as a commit's id, or a time (RFC 3339).
+    /// What was built last: a revision such as a commit's id, a tree's id, or a time (RFC 3339).
     from: String,
 }
 
@@ -152,15 +153,27 @@ async fn plan_build(door: Door, planned: Planned) -> Told {
     if from.parse::<jiff::Timestamp>().is_ok() {
         from = version_at(&door, &place, &from).await?;
     }
-    let name = place.name()?;
+    let (book, name) = (&place.book, place.name()?);
+    let versions = || Ask::get(&["books", book, "diff"]).with("from", &from).with("to", &name);
+    let plan = match compare(&door, versions).await {
+        Err(failure) if failure.is_not_found() && from.parse::<TreeId>().is_ok() => {
+            let same = Ask::get(&["books", book, "diff"]).with("from", &name).with("to", &name);
+            let to = door.json(same).await?["to"].take();
+            let tree = to["tree"].as_str().unwrap_or_default();
+            let trees = || Ask::get(&["trees", &from, "diff", tree]);
+            Plan { to: to.clone(), ..compare(&door, trees).await? }
+        }
+        plan => plan?,
+    };
+    Ok(json!(plan))
+}
+
+/// What differs, by an operation that tells it in pages.
+async fn compare(door: &Door, ask: impl Fn() -> Ask) -> Result<Plan, Failure> {
     let (mut files, mut cursor, mut first) = (Vec::new(), None::<String>, None::<Value>);
     loop {
-        let ask = Ask::get(&["books", &place.book, "diff"])
-            .with("from", &from)
-            .with("to", &name)
-            .with("limit", PAGE)
-            .with_some("cursor", cursor.take());
-        let mut page = door.json(ask).await?;
+        let page = ask().with("limit", PAGE).with_some("cursor", cursor.take());
+        let mut page = door.json(page).await?;
         if first.as_ref().is_some_and(|first| page["to"] != first["to"]) {
             // The branch moved between two pages: the plan is of what is there now.
             (files, first) = (Vec::new(), None);
@@ -184,7 +197,7 @@ async fn plan_build(door: Door, planned: Planned) -> Told {
             files.clear();
         }
         let (from, to) = (first["from"].take(), first["to"].take());
-        return Ok(json!(Plan { status, from, to, files, summary: first["summary"].take() }));
+        return Ok(Plan { status, from, to, files, summary: first["summary"].take() });
     }
 }
 

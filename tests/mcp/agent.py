@@ -19,6 +19,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from mcp.types import ResourceTemplateReference
 
 TOOLS = {
     "list_books", "read_content", "write_content", "delete_content", "upload_asset", "get_asset", "list_assets",
@@ -180,12 +181,26 @@ async def play(cas, where):
         with contextlib.suppress(MCPError):
             await ada.read_resource("book://guide/main/no/such.md")
             raise AssertionError("what is not there was read")
+        assert [str(at.uri) for at in (await ada.list_resources()).resources] == ["book://guide/main/"]
+        assert await goes_on(ada, "book", "gu") == ["guide"]
+        assert await goes_on(ada, "ref", "users/", book="guide") == ["users/eve"]
+        there = {"book": "guide", "ref": "users/eve"}
+        assert await goes_on(ada, "path", "docs/0", **there) == ["docs/01-part/", "docs/02-part/"]
+        assert "docs/02-part/02-sand.md" in await goes_on(ada, "path", "docs/02-part/", **there)
+        assert await goes_on(ada, "path", "docs/", book="none", ref="main") == []
 
         # Everybody under their own name.
         audit = (await do(ada, "get_audit_log", **lesson, pattern="main"))["entries"]
         assert {entry["actor"] for entry in audit} == {"ada", "bob"}, audit
         for newer, older in zip(audit, audit[1:]):
             assert newer["change"]["previous"] == older["change"]["new"]
+
+
+async def goes_on(client, name, typed, **known):
+    """What an argument of the resources' template may go on as."""
+    template = ResourceTemplateReference(type="ref/resource", uri="book://{book}/{ref}/{+path}")
+    argument = {"name": name, "value": typed}
+    return (await client.complete(template, argument, context_arguments=known or None)).completion.values
 
 
 def main():

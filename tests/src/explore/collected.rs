@@ -105,6 +105,9 @@ pub fn hunt(rule: Broken) -> Tried {
         }
         Broken::LooksForListsOnce => &[(&LEFT, &[TWICE, TWO_DAYS], &[0])],
         Broken::TakesAnyTime => &[(&LEFT, &["ada undoes main", DAYS], &[0])],
+        Broken::NeverLooksAgain => {
+            &[(&DUE, &["ada puts A at y/two.md in main", "bob collects"], &[])]
+        }
         _ => &[(&DUE, &["ada undoes main", "bob collects"], &[])],
     };
     let mut all = Tried::default();

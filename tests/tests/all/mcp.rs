@@ -237,6 +237,22 @@ async fn what_is_refused_says_what_is_there_and_what_to_do() {
     }
 }
 
+#[tokio::test]
+async fn a_build_is_planned_from_the_tree_that_was_built_last() {
+    let (_store, ada) = with_book().await;
+    let main = json!({ "book": "guide", "from": "main" });
+    let built = ada.call("plan_build", main).await;
+    assert_eq!(built["status"], "unchanged");
+    ada.call("write_content", lesson("one\n")).await;
+    let tree = json!({ "book": "guide", "from": built["to"]["tree"] });
+    let plan = ada.call("plan_build", tree).await;
+    assert_eq!((&plan["status"], &plan["files"][0]["path"]), (&json!("changed"), &json!("a.md")));
+    assert_eq!(plan["from"]["tree"], built["to"]["tree"]);
+    assert!(plan["to"]["commit"].is_string() && plan["to"] != built["to"], "{plan}");
+    let nothing = json!({ "book": "guide", "from": "0".repeat(64) });
+    assert_eq!(ada.fail("plan_build", nothing).await["error"], "NOT_FOUND");
+}
+
 /// Puts the same text into each file, as one version; each had the text before, if any.
 fn alike(text: &str, before: Option<&str>) -> Value {
     let put = |name| {

@@ -10,6 +10,7 @@ pub mod env;
 pub mod explore;
 pub mod faulty;
 pub mod fuzzed;
+pub mod hurried;
 pub mod invariants;
 mod loopback;
 pub mod mutant;

@@ -7,6 +7,7 @@ mod archive;
 mod audit;
 mod books;
 mod chaos;
+mod churn;
 mod cli_archive;
 mod cli_bad_input;
 mod cli_checkout;

@@ -253,6 +253,24 @@ async fn a_build_is_planned_from_the_tree_that_was_built_last() {
     assert_eq!(ada.fail("plan_build", nothing).await["error"], "NOT_FOUND");
 }
 
+#[tokio::test]
+async fn a_whole_version_is_restored_as_a_new_one() {
+    let (_store, ada) = with_book().await;
+    ada.call("edit_many", alike("edition 0", None)).await;
+    let tree = ada.call("plan_build", json!({ "book": "guide", "from": "main" })).await;
+    ada.call("edit_many", alike("edition 1", Some("edition 0"))).await;
+    ada.call("write_content", lesson("new\n")).await;
+    let back = json!({ "book": "guide", "from": "main~2", "message": "Back" });
+    assert_eq!(ada.call("restore_version", back).await["changed"], true);
+    let now = ada.call("plan_build", json!({ "book": "guide", "from": "main~1" })).await;
+    assert_eq!(now["to"]["tree"], tree["to"]["tree"]);
+    assert_eq!(now["files"].as_array().unwrap().len(), 9);
+    let again = json!({ "book": "guide", "from": "main" });
+    assert_eq!(ada.call("restore_version", again).await["changed"], false);
+    let unsaid = json!({ "book": "guide" });
+    assert_eq!(ada.fail("restore_version", unsaid).await["error"], "INVALID_ARGUMENT");
+}
+
 /// Puts the same text into each file, as one version; each had the text before, if any.
 fn alike(text: &str, before: Option<&str>) -> Value {
     let put = |name| {

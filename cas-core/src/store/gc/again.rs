@@ -69,10 +69,15 @@ impl Objects {
         session: &Arc<Session>,
         commits: Vec<Condemned>,
     ) -> Result<(), StoreError> {
-        let mut read = Vec::with_capacity(commits.len());
-        for (kind, id, since) in commits {
-            read.push((id, since, self.store.get_bytes(kind, &id).await.map_err(gone)?));
-        }
+        let store = self.store.clone();
+        let read = for_each(commits, JOBS, move |(kind, id, since)| {
+            let store = store.clone();
+            async move {
+                let bytes = store.get_bytes(kind, &id).await.map_err(gone)?;
+                Ok::<_, StoreError>((id, since, bytes))
+            }
+        })
+        .await?;
         self.put_old_commits(session, &read).await?;
         self.outwait_deletions(session).await?;
         self.put_old_commits(session, &read).await?;

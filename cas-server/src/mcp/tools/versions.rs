@@ -52,8 +52,8 @@ pub(super) fn tools() -> Vec<Tool> {
         Tool::new(
             "restore_version",
             Effect::Replaces,
-            "Makes files or folders what they were in an earlier version, or what they are upstream, as \
-             a new version.",
+            "Makes files or folders, or all, what they were in an earlier version, or some what they are \
+             upstream, as a new version.",
             schema::answer("EditReport"),
             restore_version,
         ),
@@ -131,7 +131,8 @@ struct Audited {
 struct Restored {
     #[serde(flatten)]
     place: Place,
-    /// The files and folders.
+    /// The files and folders; everything that differs if none is named.
+    #[serde(default)]
     paths: Vec<String>,
     /// The version: main~2, main#7, tags/v1, a commit's id; or upstream, which it is if not given.
     from: Option<String>,
@@ -244,7 +245,33 @@ async fn get_audit_log(door: Door, audited: Audited) -> Told {
 }
 
 async fn restore_version(door: Door, restored: Restored) -> Told {
-    let Restored { place, paths, from, message } = restored;
+    let Restored { place, mut paths, from, message } = restored;
+    if paths.is_empty() {
+        paths = differing(&door, &place, from.as_deref()).await?;
+    }
     let body = json!({ "paths": paths, "from": from, "message": message });
     door.json(place.ask(Method::POST, "restore-paths")?.body(&body)?).await
+}
+
+/// Every path at which a branch is not as in a version; if there is none, one that is as it was.
+async fn differing(door: &Door, place: &Place, from: Option<&str>) -> Result<Vec<String>, Failure> {
+    let Some(from) = from.filter(|from| *from != "upstream") else {
+        return Err(Failure::bad_argument("name paths, or a version in `from`"));
+    };
+    let name = place.name()?;
+    let plan = compare(door, || {
+        Ask::get(&["books", &place.book, "diff"]).with("from", &name).with("to", from)
+    });
+    let plan = plan.await?;
+    if plan.status == "full" {
+        let detail = format!("more than {PLANNED} files differ: name folders in `paths`");
+        return Err(Failure::bad_argument(detail));
+    }
+    let files = match plan.status {
+        "unchanged" => door.json(place.get("files")?).await?["entries"].take(),
+        _ => Value::Array(plan.files),
+    };
+    let named = files.as_array().into_iter().flatten().flat_map(|at| [&at["path"], &at["from"]]);
+    let paths = named.filter_map(Value::as_str).map(str::to_owned);
+    Ok(if plan.status == "unchanged" { paths.take(1).collect() } else { paths.collect() })
 }

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use object_store::ObjectMeta;
 use object_store::path::Path as Key;
@@ -23,12 +23,17 @@ use super::record::{Call, Recorder};
 /// other programs wrote.
 const FEW: usize = 16;
 
+/// How many folders are remembered to have durable names.
+const REMEMBERED: usize = 4_096;
+
 /// A folder, by handle.
 #[derive(Debug)]
 pub(super) struct Disk {
     root: PathBuf,
     dir: OwnedFd,
     recorder: Option<Arc<dyn Recorder>>,
+    /// Folders whose own names are durable.
+    durable: Mutex<BTreeSet<String>>,
 }
 
 /// How a temporary file got its name.
@@ -46,7 +51,7 @@ impl Disk {
         let root = std::path::absolute(root)?;
         let dir =
             fs::open(&root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { root, dir, recorder })
+        Ok(Self { root, dir, recorder, durable: Mutex::default() })
     }
 
     fn note(&self, call: impl FnOnce() -> Call) {
@@ -191,6 +196,8 @@ impl Disk {
 
     pub(super) fn remove_folder(&self, path: &str) -> io::Result<()> {
         fs::unlinkat(&self.dir, path, AtFlags::REMOVEDIR)?;
+        // One that is made anew has a name that is not durable.
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
         self.note(|| Call::RemoveFolder(path.to_owned()));
         Ok(())
     }
@@ -212,14 +219,24 @@ impl Disk {
     /// Makes the names of these files durable: syncs every folder on their paths.
     ///
     /// Also folders that were there before: another process may have made them, or linked a name
-    /// in them, a moment ago and not synced them yet.
+    /// in them, a moment ago and not synced them yet. A folder whose own name this process has made
+    /// durable stays where it is, so those above it need not be synced for its sake again.
     pub(super) fn sync_names<'a>(
         &self,
         paths: impl IntoIterator<Item = &'a str>,
     ) -> io::Result<()> {
-        let mut folders = BTreeSet::from([""]);
-        for path in paths {
-            folders.extend(path.match_indices('/').map(|(at, _)| &path[..at]));
+        let (mut folders, mut named) = (BTreeSet::new(), BTreeSet::new());
+        {
+            let durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+            for path in paths {
+                let mut folder = folder_of(path);
+                folders.insert(folder);
+                while !folder.is_empty() && !durable.contains(folder) {
+                    named.insert(folder);
+                    folder = folder_of(folder);
+                    folders.insert(folder);
+                }
+            }
         }
         if folders.len() > FEW && self.sync_all()? {
             return Ok(());
@@ -228,6 +245,11 @@ impl Disk {
             File::from(self.open_folder(folder)?).sync_all()?;
             self.note(|| Call::SyncFolder(folder.to_owned()));
         }
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if durable.len() > REMEMBERED {
+            durable.clear();
+        }
+        durable.extend(named.into_iter().map(str::to_owned));
         Ok(())
     }
 
@@ -270,6 +292,11 @@ impl Disk {
         }
         Ok(act()?)
     }
+}
+
+/// The folder in which a file or folder is; empty for the store's own.
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// What `object_store` tells about an object.

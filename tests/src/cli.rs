@@ -24,6 +24,15 @@ pub fn binary() -> &'static Path {
         // With the features that the workspace's tests are built with: nothing is compiled twice.
         build.args(["build", "--quiet", "--workspace", "--bin", "cas"]);
         build.current_dir(workspace());
+        // What cargo tells tests of the package that they are of: crates that heed it would be built
+        // anew, now and by the next command.
+        let told =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(told) {
+                build.env_remove(name);
+            }
+        }
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }

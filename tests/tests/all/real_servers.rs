@@ -1,6 +1,8 @@
 //! Everything that holds of a store, on S3 servers that we did not write: see
 //! `tests/servers/README.md`. They are started by `tests/servers/run`, and named in a variable.
 
+use std::sync::{Mutex, PoisonError};
+
 use cas_core::env::Env;
 use cas_core::store::Store;
 use cas_tests::cli::User;
@@ -38,8 +40,11 @@ fn servers(fit: bool) -> Vec<(String, String)> {
 }
 
 /// Does something on every server that is fit or unfit, and tells how long it took. On all at once:
-/// each server has most of the work itself, and some use one processor only.
+/// each server has most of the work itself, and some use one processor only. But one thing after the
+/// other: what is measured and proved is not to be that a server is overloaded.
 fn on_each(fit: bool, what: &str, action: impl Fn(&str, &str) + Sync) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|scope| {
         for (name, url) in servers(fit) {
             let action = &action;

@@ -148,8 +148,15 @@ impl Proof {
     pub(super) async fn clean(&self) {
         let keys = std::mem::take(&mut *self.keys());
         for key in &keys {
-            // What cannot be removed does no harm.
-            let _ = self.bucket.delete(key).await;
+            for attempt in 1..=TRIES {
+                match self.bucket.delete(key).await {
+                    Err(error) if error.kind() == ErrorKind::Unavailable => {
+                        tokio::time::sleep(self.env.backoff(attempt + 4)).await;
+                    }
+                    // What cannot be removed does no harm.
+                    _ => break,
+                }
+            }
         }
         if let Some(local) = self.bucket.as_local() {
             local.remove_empty_folder(&self.folder);

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::env::Timestamp;
+
 /// Longest name of one directory entry, in bytes. The limit of every common file system.
 pub const NAME_BYTES: usize = 255;
 
@@ -109,3 +111,11 @@ pub const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Fewest hex digits that may stand for an id. 32 bits keep accidents rare.
 pub const PREFIX_DIGITS: usize = 8;
+
+/// Refuses work that took half a grace period or longer, by the clock of who did it: what it relies
+/// on may be collected. The error is how many hours it may take.
+pub(crate) fn check_duration(began: Timestamp, now: Timestamp) -> Result<(), u64> {
+    let most = GRACE / 2;
+    let took = now.as_micros().saturating_sub(began.as_micros());
+    if u128::from(took) < most.as_micros() { Ok(()) } else { Err(most.as_secs() / 3600) }
+}

@@ -36,12 +36,7 @@ pub struct RefUpdate {
 impl RefUpdate {
     /// Refuses an update whose work took so long that what it relies on may have been collected.
     pub(crate) fn check_duration(&self, now: Timestamp) -> Result<(), StoreError> {
-        let most = limits::GRACE / 2;
-        let took = now.as_micros().saturating_sub(self.began.as_micros());
-        if u128::from(took) < most.as_micros() {
-            return Ok(());
-        }
-        Err(StoreError::TookTooLong { hours: most.as_secs() / 3600 })
+        limits::check_duration(self.began, now).map_err(|hours| StoreError::TookTooLong { hours })
     }
 }
 

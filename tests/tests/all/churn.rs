@@ -16,9 +16,9 @@ use cas_core::error::ErrorKind;
 use cas_core::folder::NoProgress;
 use cas_core::limits;
 use cas_core::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, RefName, TreeId};
-use cas_core::refs::{Expectation, RefLog};
+use cas_core::refs::Expectation;
 use cas_core::repo::{Precondition, RepoError, Repository};
-use cas_core::store::{Bucket, BucketObjects, Store};
+use cas_core::store::{Bucket, Store};
 use cas_core::upkeep::{FsckRequest, GcReport, GcRequest, Grace, Retention, Upkeep, UpkeepError};
 use cas_tests::faulty::snapshot;
 use cas_tests::hurried::{HurriedClock, HurriedStore};
@@ -27,6 +27,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use tokio::time::Instant;
 
+use crate::collect::heedless_store;
 use crate::world::{actor, book, put, remove, request};
 
 const PROCESSES: u64 = 16;
@@ -85,8 +86,7 @@ impl Shared {
     fn repository(&self, who: &str) -> Repository {
         let bucket = Bucket::new(self.store.clone());
         let store = if std::env::var_os("CAS_TEST_CHURN_HEEDLESS").is_some() {
-            let objects = Arc::new(BucketObjects::new(bucket.clone(), self.env.clone()));
-            Store::new(objects, Arc::new(RefLog::new(bucket, self.env.clone())))
+            heedless_store(bucket, &self.env)
         } else {
             Store::in_bucket(&bucket, &self.env)
         };

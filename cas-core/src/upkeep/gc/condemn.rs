@@ -62,12 +62,7 @@ impl Run<'_> {
     /// Refuses a list that took so long that what came since marking began would not be marked when
     /// it is deleted.
     fn check_duration(&self) -> Result<(), UpkeepError> {
-        let most = limits::GRACE / 2;
-        let now = self.upkeep.env.clock.now();
-        let took = now.as_micros().saturating_sub(self.began.as_micros());
-        if u128::from(took) < most.as_micros() {
-            return Ok(());
-        }
-        Err(UpkeepError::SlowList { hours: most.as_secs() / 3600 })
+        limits::check_duration(self.began, self.upkeep.env.clock.now())
+            .map_err(|hours| UpkeepError::SlowList { hours })
     }
 }

@@ -8,6 +8,7 @@ mod runs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cas_core::env::Env;
 use cas_core::folder::NoProgress;
 use cas_core::name::{CommitId, Operation, RefName};
 use cas_core::refs::{Expectation, RefLog};
@@ -94,10 +95,13 @@ fn repository(store: &Arc<dyn ObjectStore>, clock: &HandClock, seed: u32) -> Rep
 /// A writer that does not heed the lists: what the rules are for.
 fn heedless(store: &Arc<dyn ObjectStore>, clock: &HandClock, seed: u32) -> Repository {
     let env = clock.env(seed, Duration::ZERO);
-    let bucket = Bucket::new(store.clone());
+    Repository::new(heedless_store(Bucket::new(store.clone()), &env), env, actor("eve"), 1)
+}
+
+/// A store whose refs move without a look at the lists.
+pub(crate) fn heedless_store(bucket: Bucket, env: &Env) -> Store {
     let objects = Arc::new(BucketObjects::new(bucket.clone(), env.clone()));
-    let store = Store::new(objects, Arc::new(RefLog::new(bucket, env.clone())));
-    Repository::new(store, env, actor("eve"), 1)
+    Store::new(objects, Arc::new(RefLog::new(bucket, env.clone())))
 }
 
 async fn collect(

@@ -257,6 +257,7 @@ fn folder_hint(error: &FolderError) -> Option<String> {
         FolderError::WouldEmpty { .. } => {
             "if the branch is really to lose all its files, say --allow-empty".to_owned()
         }
+        FolderError::CannotLink { .. } => "without --link the files are copied".to_owned(),
         FolderError::NotACheckout { .. } => "`cas checkout REV DIR` makes one".to_owned(),
         FolderError::Unfinished { .. } => {
             "run `cas checkout` again: it goes on where it was interrupted".to_owned()

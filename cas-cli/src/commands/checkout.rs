@@ -27,7 +27,8 @@ Examples:
   cas checkout guide@main~1 ./docs           The one before
   cas checkout guide ./static --path static  One folder of it
   cas checkout guide ./docs --dry-run        Only see what would be done
-  cas checkout guide ./export --no-index     Leave nothing but the book's files")]
+  cas checkout guide ./export --no-index     Leave nothing but the book's files
+  cas checkout guide ./build --link          Without room of its own, for reading only")]
 pub(crate) struct Checkout {
     /// The version, e.g. guide or guide@draft~1: see `cas --help`
     #[arg(value_name = "REV")]
@@ -46,6 +47,15 @@ pub(crate) struct Checkout {
     /// Leave no `.cas` folder behind; the next checkout then has to read what is there
     #[arg(long)]
     no_index: bool,
+    /// Make files hard links to the store's own, read-only files in place of copies: never write to
+    /// them, by no means
+    ///
+    /// Takes hardly any room, and each file is verified all the same. The folder has to be on the
+    /// file system of a store that is a folder. Executable files and files that are there already
+    /// are not linked. Whoever writes to a linked file writes to the store, which then finds it
+    /// damaged.
+    #[arg(long)]
+    link: bool,
     /// Also list the files written and removed
     #[arg(long)]
     list: bool,
@@ -63,6 +73,7 @@ struct View {
     removed: usize,
     kept: u64,
     bytes: u64,
+    linked: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     written_paths: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +88,7 @@ impl Checkout {
             force: self.force,
             dry_run: self.dry_run,
             index: !self.no_index,
+            link: self.link,
             store_folder: context.location.as_folder().map(Into::into),
         };
         let report =
@@ -95,11 +107,12 @@ impl Checkout {
             removed: report.removed.len(),
             kept: report.kept,
             bytes: report.bytes,
+            linked: report.linked,
             written_paths: list.then(|| report.written.clone()),
             removed_paths: list.then(|| report.removed.clone()),
         };
         context.output.answer(&view, |out| {
-            let CheckoutReport { commit, written, removed, kept, bytes, .. } = &report;
+            let CheckoutReport { commit, written, removed, kept, bytes, linked, .. } = &report;
             if list {
                 written.iter().try_for_each(|path| writeln!(out, "write  {path}"))?;
                 removed.iter().try_for_each(|path| writeln!(out, "remove {path}"))?;
@@ -108,9 +121,10 @@ impl Checkout {
             let is = if self.dry_run { "would become" } else { "is now" };
             writeln!(out, "{dir} {is} {} at {commit}", self.revision)?;
             let (written, removed) = (count(written.len(), "file", "files"), removed.len());
+            let linked = if *linked > 0 { format!(", {linked} linked") } else { String::new() };
             writeln!(
                 out,
-                "{written} written ({}), {removed} removed, {kept} kept",
+                "{written} written ({}{linked}), {removed} removed, {kept} kept",
                 human_bytes(*bytes)
             )
         })

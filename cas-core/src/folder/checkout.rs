@@ -1,6 +1,8 @@
 //! Checkout: a folder is made to equal a tree.
 //!
-//! The tree is read whole and checked before anything is touched; then the folder is compared
+//! Most often the folder is right already: if its index makes the very tree, and the statuses of all
+//! files prove that they are what the index says, that is all there is to do. Otherwise
+//! the tree is read whole and checked before anything is touched; then the folder is compared
 //! with it, folder by folder; then, if nothing stands in the way, what differs is removed and
 //! written. Before the first change the state folder says which tree is coming, so that a
 //! checkout which was interrupted is gone on with by the next, whatever version that is for.
@@ -14,6 +16,7 @@ use super::handle::{Handle, identity};
 use super::index::{Index, IndexEntry, Known, Origin};
 use super::plan::{Pending, Plan, Planner, Write, items, split};
 use super::progress::{Progress, Step};
+use super::proof::proves_all;
 use super::stat::Tick;
 use super::write::{GROUP, State, Writer, groups};
 use super::{FolderError, STATE_FOLDER};
@@ -34,6 +37,9 @@ pub struct CheckoutOptions {
     /// Leave an index, so that the next checkout need not read what is there. Without it nothing
     /// but the version's own files is left in the folder.
     pub index: bool,
+    /// Make files other names of the store's own objects, as far as they are not executable: they
+    /// take no room, and nobody may ever write to them.
+    pub link: bool,
     /// The store's own folder, which nothing is checked out into.
     pub store_folder: Option<PathBuf>,
 }
@@ -45,6 +51,7 @@ impl Default for CheckoutOptions {
             force: false,
             dry_run: false,
             index: true,
+            link: false,
             store_folder: None,
         }
     }
@@ -65,6 +72,8 @@ pub struct CheckoutReport {
     pub kept: u64,
     /// Bytes of the files written.
     pub bytes: u64,
+    /// How many of them are names of the store's own objects.
+    pub linked: u64,
 }
 
 impl Repository {
@@ -76,14 +85,31 @@ impl Repository {
         options: &CheckoutOptions,
         progress: Arc<dyn Progress>,
     ) -> Result<CheckoutReport, FolderError> {
+        if options.link && self.store.is_remote() {
+            let reason = "the store is not a folder of this machine".to_owned();
+            return Err(FolderError::CannotLink { path: path.to_owned(), reason });
+        }
         let tree = self.folder(version.tree, &options.path).await?;
         let root = open(path, options)?;
         let seen = root.as_ref().map_or_else(State::no_stamp, State::stamp);
         let index = root.as_ref().and_then(State::index).unwrap_or_default();
+        let origin = Origin {
+            book: version.book.to_string(),
+            name: version.name.as_ref().map(ToString::to_string),
+            commit: version.id.to_string(),
+            tree: tree.to_string(),
+            path: options.path.to_string(),
+        };
+        let finished = root.as_ref().is_none_or(|root| State::pending(root).is_empty());
+        if options.index && finished && index.origin.as_ref() == Some(&origin) {
+            let proves = |root: &Handle| index.makes(tree) && proves_all(root, &index);
+            if root.as_ref().is_some_and(proves) {
+                return Ok(CheckoutReport::unchanged(version.id, tree, &index));
+            }
+        }
         let announced = self.announce(tree, root.as_ref(), &index, options).await?;
         let leaves = self.checked_leaves(tree, &index).await?;
         let pending = self.pending(root.as_ref()).await;
-        let finished = root.as_ref().is_none_or(|root| State::pending(root).is_empty());
         let before = (index.origin.clone(), index.entries().len(), finished);
         let plan = self.plan(leaves, root, index, pending, options.force, &progress).await?;
         if !plan.in_the_way.is_empty() {
@@ -92,17 +118,10 @@ impl Repository {
             files.dedup();
             return Err(FolderError::InTheWay { files });
         }
-        let report = CheckoutReport::new(version.id, tree, &plan);
+        let mut report = CheckoutReport::new(version.id, tree, &plan);
         if options.dry_run {
             return Ok(report);
         }
-        let origin = Origin {
-            book: version.book.to_string(),
-            name: version.name.as_ref().map(ToString::to_string),
-            commit: version.id.to_string(),
-            tree: tree.to_string(),
-            path: options.path.to_string(),
-        };
         let settled = plan.is_quiet() && plan.reread == 0 && options.index;
         if settled && before == (Some(origin.clone()), plan.keep.len(), true) {
             // The folder and its index say all of this already.
@@ -111,7 +130,7 @@ impl Repository {
         let target = Target { tree, origin, seen };
         // Kept until everything is written.
         let _rest = self.announce_rest(&plan.write, &announced).await?;
-        self.carry_out(plan, path, target, options, progress).await?;
+        report.linked = self.carry_out(plan, path, target, options, progress).await?;
         Ok(report)
     }
 
@@ -232,7 +251,7 @@ impl Repository {
         target: Target,
         options: &CheckoutOptions,
         progress: Arc<dyn Progress>,
-    ) -> Result<(), FolderError> {
+    ) -> Result<u64, FolderError> {
         let io = |action| move |source| FolderError::Io { action, path: path.to_owned(), source };
         let state_io = |source| FolderError::Io {
             action: "keep the state of the checkout in",
@@ -255,23 +274,23 @@ impl Repository {
         }
         progress.begin(Step::Write, plan.write.len() as u64);
         let (store, next) = (self.store.clone(), AtomicU64::new(0));
-        let writer = Arc::new(Writer { store, root, state, path: path.to_owned(), progress, next });
+        let (path, link) = (path.to_owned(), options.link);
+        let writer = Arc::new(Writer { store, root, state, path, progress, next, link });
         writer.remove(&plan.remove, &plan.prune)?;
         writer.clear(&plan.clear, options.force)?;
         let task = writer.clone();
         // Over a network the files of a group would wait for each other.
         let size = if self.store.is_remote() { 1 } else { GROUP };
         let written =
-            for_each(groups(plan.write, size), self.jobs, move |group| task.clone().group(group))
-                .await?;
+            for_each(groups(plan.write, size), self.jobs, move |group| task.clone().group(group));
+        let mut written: Vec<_> = written.await?.into_iter().flatten().collect();
+        writer.look_again(&mut written)?;
+        let linked = written.iter().filter(|file| file.linked).count() as u64;
         let mut entries = plan.keep;
-        if !quiet {
-            // So that what was written just now is settled, and not read again by the next.
-            Tick::pass().await;
-        }
+        // So that what was written just now is settled, and not read again by the next.
+        Tick::pass(written.iter().map(|file| &file.stat)).await;
         let seen = Tick::now();
-        let written = written.into_iter().flatten();
-        entries.extend(written.map(|file| IndexEntry {
+        entries.extend(written.into_iter().map(|file| IndexEntry {
             path: file.path,
             known: Known::new(file.stat, file.content, seen),
         }));
@@ -283,11 +302,18 @@ impl Repository {
         } else {
             writer.state.vanish(&writer.root)
         };
-        finished.map_err(state_io)
+        finished.map_err(state_io)?;
+        Ok(linked)
     }
 }
 
 impl CheckoutReport {
+    /// Nothing was to be done.
+    fn unchanged(commit: CommitId, tree: TreeId, index: &Index) -> Self {
+        let kept = index.entries().len() as u64;
+        Self { commit, tree, written: Vec::new(), removed: Vec::new(), kept, bytes: 0, linked: 0 }
+    }
+
     fn new(commit: CommitId, tree: TreeId, plan: &Plan) -> Self {
         Self {
             commit,
@@ -296,6 +322,7 @@ impl CheckoutReport {
             removed: plan.remove.clone(),
             kept: plan.keep.len() as u64,
             bytes: plan.write.iter().map(|write| write.leaf.size).sum(),
+            linked: 0,
         }
     }
 }

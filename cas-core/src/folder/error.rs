@@ -42,6 +42,14 @@ pub enum FolderError {
         /// Every fault.
         faults: Vec<PathFault>,
     },
+    /// Files of the folder cannot be links to the store's objects.
+    #[error("cannot link the files of {} to the store: {reason}", path.display())]
+    CannotLink {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A file changed while it was being read.
     #[error("{} changed while it was being imported", path.display())]
     Changed {
@@ -107,9 +115,10 @@ impl FolderError {
             Self::Repo(source) => source.kind(),
             Self::Store(source) | Self::Content { source, .. } => source.kind(),
             Self::Io { source, .. } => source.into(),
-            Self::CannotImport { .. } | Self::CannotCheckOut { .. } | Self::WouldEmpty { .. } => {
-                ErrorKind::Invalid
-            }
+            Self::CannotImport { .. }
+            | Self::CannotCheckOut { .. }
+            | Self::CannotLink { .. }
+            | Self::WouldEmpty { .. } => ErrorKind::Invalid,
             Self::Changed { .. } | Self::InTheWay { .. } => ErrorKind::Conflict,
             Self::NotACheckout { .. } | Self::Unfinished { .. } => ErrorKind::NotFound,
         }

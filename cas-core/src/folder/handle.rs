@@ -138,6 +138,11 @@ impl Handle {
         Ok(fs::openat(&self.0, name, flags, Mode::from_raw_mode(mode))?.into())
     }
 
+    /// Makes `name` another name of the file at `source`; fails if there is anything of that name.
+    pub(super) fn link(&self, source: &Path, name: &str) -> io::Result<()> {
+        Ok(fs::linkat(fs::CWD, source, &self.0, name, AtFlags::empty())?)
+    }
+
     /// Makes a new symlink; fails if there is anything of that name.
     pub(super) fn symlink(&self, name: &str, target: &[u8]) -> io::Result<()> {
         Ok(fs::symlinkat(target, &self.0, name)?)

@@ -55,6 +55,22 @@ pub(super) struct Known {
     settled: bool,
 }
 
+/// The entries below one folder, sorted by path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Below<'a> {
+    /// How much of each path is the folder's.
+    prefix: usize,
+    entries: &'a [IndexEntry],
+}
+
+impl Below<'_> {
+    /// The entry of the file `name` in the folder.
+    pub(super) fn get(&self, name: &str) -> Option<&IndexEntry> {
+        let order = |entry: &IndexEntry| entry.path[self.prefix..].cmp(name);
+        self.entries.binary_search_by(order).ok().map(|at| &self.entries[at])
+    }
+}
+
 impl Known {
     /// A file had this content when its status was `stat`; `seen` is when the content was known
     /// for certain to belong to the status.
@@ -103,6 +119,18 @@ impl Index {
     pub(super) fn get(&self, path: &str) -> Option<&IndexEntry> {
         let at = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
         Some(&self.entries[at])
+    }
+
+    /// The entries below the folder `path`; all of them for the root.
+    pub(super) fn below(&self, path: &str) -> Below<'_> {
+        if path.is_empty() {
+            return Below { prefix: 0, entries: &self.entries };
+        }
+        let prefix = format!("{path}/");
+        let from = self.entries.partition_point(|entry| entry.path < prefix);
+        let entries = &self.entries[from..];
+        let to = entries.partition_point(|entry| entry.path.starts_with(&prefix));
+        Below { prefix: prefix.len(), entries: &entries[..to] }
     }
 
     /// The trees of the folder as the index remembers it, made anew, so that their ids are what
@@ -191,6 +219,9 @@ mod tests {
         assert_eq!(read, index);
         assert_eq!(read.get("a/c").unwrap().known.content().id, BlobId::of(b"a/c"));
         assert!(read.get("a/d").is_none());
+        assert_eq!(read.below("a").get("c"), read.get("a/c"));
+        assert!(read.below("a").get("a").is_none() && read.below("b").get("c").is_none());
+        assert_eq!(read.below("").get("a"), read.get("a"));
     }
 
     #[test]

@@ -85,9 +85,8 @@ pub(super) fn scan(root: &Path, rules: &Rules, skip: Option<(u64, u64)>) -> std:
         });
     }
     let wake = Condvar::new();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     std::thread::scope(|scope| {
-        for _ in 1..threads {
+        for _ in 1..threads() {
             scope.spawn(|| work(&shared, &wake, skip));
         }
         work(&shared, &wake, skip);
@@ -95,6 +94,11 @@ pub(super) fn scan(root: &Path, rules: &Rules, skip: Option<(u64, u64)>) -> std:
     let mut scan = shared.into_inner().unwrap_or_else(PoisonError::into_inner).scan;
     scan.faults.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(scan)
+}
+
+/// How many threads look at statuses: more than this wait for each other.
+pub(super) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(8)
 }
 
 /// Takes folders from the stack until none is left and nobody can add one.
@@ -189,6 +193,9 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
             }
         }
     }
+    // The path of each entry in turn.
+    let mut path = join(&job.path, "");
+    let above = path.len();
     for entry in entries {
         let raw = entry.file_name();
         let Ok(text) = raw.to_str() else {
@@ -196,7 +203,8 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
             found.faults.push(PathFault { path, reason: "a name is UTF-8".to_owned() });
             continue;
         };
-        let path = join(&job.path, text);
+        path.truncate(above);
+        path.push_str(text);
         let mut is_folder = entry.file_type() == FileType::Directory;
         let mut stat = None;
         if !is_folder {
@@ -214,7 +222,7 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
             continue;
         }
         match check(&path, text, stat) {
-            Err(reason) => found.faults.push(PathFault { path, reason }),
+            Err(reason) => found.faults.push(PathFault { path: path.clone(), reason }),
             Ok((name, None)) => found.folders.push(name),
             Ok((name, Some((kind, stat)))) => found.files.push(ScannedFile { name, kind, stat }),
         }

@@ -82,14 +82,19 @@ impl Tick {
         Self(now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec))
     }
 
-    /// Waits until the clock has gone on by at least one step; at most a twentieth of a second.
-    pub(super) async fn pass() {
-        let start = Self::now();
+    /// Waits until all these files are settled, as far as they last changed in this moment; at most
+    /// a twentieth of a second.
+    ///
+    /// A file may be stamped with a finer time than this clock shows, which then lies ahead of it.
+    pub(super) async fn pass(files: impl Iterator<Item = &Fingerprint>) {
+        let Some(last) = files.map(|file| file.ctime_ns).max() else {
+            return;
+        };
         for _ in 0..25 {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-            if Self::now().0 > start.0 {
+            if Self::now().0 > last {
                 return;
             }
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     }
 }

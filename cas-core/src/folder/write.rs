@@ -122,6 +122,8 @@ pub(super) struct Written {
     pub(super) path: String,
     pub(super) stat: Fingerprint,
     pub(super) content: Side,
+    /// Whether it is another name of the store's own object.
+    pub(super) linked: bool,
 }
 
 /// What all tasks of one checkout share.
@@ -134,6 +136,8 @@ pub(super) struct Writer {
     pub(super) path: PathBuf,
     pub(super) progress: Arc<dyn Progress>,
     pub(super) next: AtomicU64,
+    /// Whether files become other names of the store's objects.
+    pub(super) link: bool,
 }
 
 impl Writer {
@@ -228,7 +232,10 @@ impl Writer {
         let temp = format!("{:x}", self.next.fetch_add(1, Ordering::Relaxed));
         let (folder, target) =
             if in_place { (handle, name) } else { (&self.state.temp, temp.as_str()) };
-        if *size <= limits::WHOLE_BYTES {
+        let linked = self.link && self.link_object(write, folder, target).await?;
+        if linked {
+            // It is the store's own file.
+        } else if *size <= limits::WHOLE_BYTES {
             let bytes = match self.store.get_blob(id).await {
                 // Its tree says that it is small: one of the two is wrong.
                 Err(StoreError::TooLarge { size: found, .. }) => {
@@ -254,13 +261,15 @@ impl Writer {
         }
         if !in_place {
             folder.rename(target, handle, name).map_err(failed)?;
+            // Of two names of one file none is moved.
+            folder.remove(target).map_err(failed)?;
         }
         let stat = handle
             .stat(name)
             .map_err(failed)?
             .ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         let content = Side { kind: *kind, id: *id, size: *size };
-        Ok(Written { path: path.to_string(), stat, content })
+        Ok(Written { path: path.to_string(), stat, content, linked })
     }
 
     fn walk(&self, folder: &str) -> Result<Walked, FolderError> {
@@ -301,7 +310,11 @@ pub(super) fn groups(writes: Vec<Write>, size: usize) -> Vec<(String, Vec<Write>
 }
 
 /// A blob is what its id says, but the tree that names it may lie about its size.
-fn check_size(id: &crate::name::BlobId, found: u64, said: u64) -> Result<(), StoreError> {
+pub(super) fn check_size(
+    id: &crate::name::BlobId,
+    found: u64,
+    said: u64,
+) -> Result<(), StoreError> {
     if found == said { Ok(()) } else { Err(wrong_size(id, found, said)) }
 }
 

@@ -16,6 +16,7 @@ pub(crate) use commit::check_message;
 pub use metadata::Metadata;
 pub(crate) use metadata::MetadataWire;
 pub use symlink::{SymlinkError, check_symlink};
+pub(crate) use tree::encode_entries;
 pub use tree::{Entry, EntryKind, Totals, Tree, TreeBuilder, TreeError, collisions};
 
 /// The kinds of stored object. Each has its own key space, so ids of two kinds never meet.

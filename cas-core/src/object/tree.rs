@@ -176,10 +176,7 @@ impl Tree {
 
     /// The canonical encoding.
     pub fn encode(&self) -> Vec<u8> {
-        let entries = self.entries.iter();
-        let wire =
-            entries.map(|e| (e.name.as_str(), e.kind as u8, e.id, e.totals.size, e.totals.files));
-        codec::encode(&(VERSION, wire.collect::<Vec<_>>()))
+        encode_entries(self.entries.iter().map(|e| (e.name.as_str(), e.kind, e.id, e.totals)))
     }
 
     /// The encoding and its id.
@@ -292,6 +289,16 @@ impl Tree {
         entries.dedup_by(|later, kept| later.name == kept.name);
         Self::from_sorted(entries)
     }
+}
+
+/// The canonical encoding of a directory with these entries, which are sorted by the bytes of
+/// their names. No other rule is checked: whoever needs more than an id to compare makes a [`Tree`].
+pub(crate) fn encode_entries<'a>(
+    entries: impl Iterator<Item = (&'a str, EntryKind, Hash, Totals)>,
+) -> Vec<u8> {
+    let wire =
+        entries.map(|(name, kind, id, Totals { size, files })| (name, kind as u8, id, size, files));
+    codec::encode(&(VERSION, wire.collect::<Vec<_>>()))
 }
 
 /// An entry as encoded: name, kind, id, size, files.

@@ -1,6 +1,7 @@
 //! The two traits between a repository and whatever keeps its data.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -46,6 +47,13 @@ pub trait Objects: Debug + Send + Sync {
     /// trust its clients. Elsewhere nothing names them yet, so their order is no matter.
     fn takes_in_order(&self) -> bool {
         false
+    }
+
+    /// The file that the object has of its own on this machine's disk, if it is there at all.
+    /// Objects elsewhere, or only in memory, have none.
+    fn file(&self, kind: Kind, id: &Hash) -> Option<PathBuf> {
+        let _ = (kind, id);
+        None
     }
 
     /// Begins to write objects.

@@ -1,6 +1,7 @@
 //! Objects in a bucket.
 
 use std::io;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -60,6 +61,10 @@ impl Objects for BucketObjects {
         let keys = self.bucket.keys(&folder).await?;
         let ids = keys.iter().filter_map(|key| layout::object_id(kind, key));
         Ok(ids.filter(|id| prefix.matches(id)).collect())
+    }
+
+    fn file(&self, kind: Kind, id: &Hash) -> Option<PathBuf> {
+        self.bucket.as_local().map(|local| local.path(&layout::object(kind, id)))
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

@@ -1,6 +1,7 @@
 //! Objects in memory over a store: what was computed and is written nowhere.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -88,6 +89,10 @@ impl Objects for OverlayObjects {
 
     fn takes_in_order(&self) -> bool {
         self.below.takes_in_order()
+    }
+
+    fn file(&self, kind: Kind, id: &Hash) -> Option<PathBuf> {
+        if self.get(kind, id).is_some() { None } else { self.below.file(kind, id) }
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

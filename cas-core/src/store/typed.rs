@@ -1,5 +1,6 @@
 //! The typed store: values in, values out, every byte verified.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -87,6 +88,12 @@ impl Store {
     /// Whether a tree is taken only after everything that it names.
     pub(crate) fn takes_in_order(&self) -> bool {
         self.objects.takes_in_order()
+    }
+
+    /// The file that a blob has of its own on this machine's disk, if it is there at all. Its bytes
+    /// are not verified, and nobody may ever write to it.
+    pub(crate) fn blob_file(&self, id: &BlobId) -> Option<PathBuf> {
+        self.objects.file(Kind::Blob, id.hash())
     }
 
     /// Begins to write.

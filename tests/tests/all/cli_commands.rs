@@ -32,8 +32,10 @@ const EDIT: &[&str] =
 const RESULT: &[&str] = &["path", "outcome", "existed", "old", "new", "to"];
 const IMPORT: &[&str] =
     &["book", "ref", "commit", "tree", "mode", "dry_run", "files", "bytes", "forked", "warnings"];
-const CHECKOUT: &[&str] =
-    &["book", "ref", "commit", "tree", "dry_run", "written", "removed", "kept", "bytes", "source"];
+const CHECKOUT: &[&str] = &[
+    "book", "ref", "commit", "tree", "dry_run", "written", "removed", "kept", "bytes", "linked",
+    "source",
+];
 
 /// A user with one book of one version: `guide`.
 pub(super) fn with_guide() -> User {

@@ -15,6 +15,7 @@ mod cli_commands;
 mod cli_diff;
 mod cli_hostile;
 mod cli_import;
+mod cli_link;
 mod cli_over_http;
 mod cli_over_s3;
 mod cli_search;

@@ -293,7 +293,13 @@ async fn a_folder_is_read_as_one_version_has_it_while_others_change_it() {
     let (mut seen, mut written) = (std::collections::BTreeSet::new(), 0);
     let read = async {
         while seen.len() < 8 {
-            let read = reader.call("read_content", folder.clone()).await;
+            let mut result = reader.result("read_content", folder.clone()).await;
+            let read = result["structuredContent"].take();
+            if read["code"] == "moving" {
+                // On a busy machine the writer may be ahead each time; then nothing is told.
+                continue;
+            }
+            assert_ne!(result["isError"], true, "{read}");
             let files = read["files"].as_array().unwrap();
             let texts: Vec<_> = files.iter().map(|file| &file["content"]).collect();
             assert_eq!(texts, [texts[0]; 8], "files of different versions");

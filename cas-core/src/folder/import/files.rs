@@ -321,7 +321,8 @@ impl Work {
     /// Reads those files again whose status could not prove their content, because they had
     /// changed in the very moment they were read, so that the next import need not.
     async fn look_again(&self, scan: &Scan, settled: &mut Settled, fresh: &[Place]) {
-        Tick::pass().await;
+        let known = fresh.iter().filter_map(|(at, nth)| settled[*at][*nth].as_ref());
+        Tick::pass(known.map(|known| &known.stat)).await;
         for (at, nth) in fresh {
             let Some(known) = &mut settled[*at][*nth] else {
                 continue;

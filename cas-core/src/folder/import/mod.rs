@@ -12,6 +12,7 @@
 mod compare;
 mod files;
 mod foresee;
+mod remembered;
 mod trees;
 mod verify;
 
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use super::FolderError;
 use super::handle::identity;
 use super::ignored::Rules;
-use super::index::{Index, IndexEntry, Known};
+use super::index::Known;
 use super::progress::Progress;
 use super::scan::{Scan, scan};
 use crate::env::Timestamp;
@@ -34,6 +35,7 @@ use crate::store::Session;
 
 use compare::Difference;
 use files::{Target, Work};
+use remembered::Remembered;
 use trees::Trees;
 
 /// How an import is done.
@@ -126,8 +128,17 @@ impl Repository {
         Self::check_branch(&request.book, &request.branch)?;
         let began = self.env.clock.now();
         let (present, forks) = self.present(request, options.verify_existing).await?;
-        let scan = list(path, options)?;
-        let mut settled = recall(&scan, options);
+        let (scan, remembered) = std::thread::scope(|scope| {
+            let remembered = scope.spawn(|| Remembered::load(options));
+            (list(path, options), remembered.join().unwrap_or_default())
+        });
+        let scan = scan?;
+        let mut settled = remembered.recall(&scan);
+        if !options.verify_existing
+            && let Some(report) = remembered.unchanged(present, &settled)
+        {
+            return Ok(report);
+        }
         let target = if options.dry_run {
             Target::DryRun { store: self.store.clone(), met: Mutex::default() }
         } else {
@@ -158,7 +169,7 @@ impl Repository {
             }
         };
         let (trees, scan, settled) = (Arc::new(trees), Arc::new(scan), Arc::new(settled));
-        let mut report = ImportReport::new(present, &trees, &difference);
+        let mut report = ImportReport::new(present, (trees.root, trees.totals), &difference);
         let new = if self.store.takes_in_order() {
             trees.levels(&scan, &difference.trees)
         } else {
@@ -193,7 +204,7 @@ impl Repository {
             && (report.mode != ImportMode::Unchanged || report.read > 0)
         {
             // The version is made by now: failing to write a cache is not failing to import.
-            let _ = save(index, &scan, &settled);
+            let _ = remembered::save(index, &scan, &settled);
         }
         Ok(report)
     }
@@ -254,19 +265,19 @@ impl Repository {
 }
 
 impl ImportReport {
-    /// The report of a folder with these trees, before anything is written.
-    fn new(present: Present, trees: &Trees, difference: &Difference) -> Self {
+    /// The report of a folder with this tree, before anything is written.
+    fn new(present: Present, (tree, totals): (TreeId, Totals), difference: &Difference) -> Self {
         let mode = match present {
             Present { commit: None, .. } => ImportMode::Created,
-            Present { tree: Some(tree), .. } if tree == trees.root => ImportMode::Unchanged,
+            Present { tree: Some(before), .. } if before == tree => ImportMode::Unchanged,
             Present { .. } => ImportMode::Updated,
         };
         Self {
             mode,
             commit: present.commit.filter(|_| mode == ImportMode::Unchanged),
             forked: false,
-            tree: trees.root,
-            totals: trees.totals,
+            tree,
+            totals,
             added: difference.added,
             changed: difference.changed,
             removed: difference.removed,
@@ -276,14 +287,6 @@ impl ImportReport {
             warnings: Vec::new(),
         }
     }
-}
-
-/// Every settled file with its path.
-fn files<'a>(scan: &'a Scan, settled: &'a Settled) -> impl Iterator<Item = (String, &'a Known)> {
-    scan.folders.iter().zip(settled).flat_map(|(folder, settled)| {
-        let files = folder.files.iter().zip(settled);
-        files.filter_map(|(file, known)| Some((folder.join(file.name.as_str()), known.as_ref()?)))
-    })
 }
 
 /// Lists the folder, refusing what no book can hold.
@@ -324,32 +327,6 @@ async fn check_not_emptied(
             return Err(FolderError::WouldEmpty { path: path.to_owned(), files });
         }
     }
-    Ok(())
-}
-
-/// What the index knows of the scanned files.
-fn recall(scan: &Scan, options: &ImportOptions) -> Settled {
-    let bytes = options.index.as_deref().and_then(|path| std::fs::read(path).ok());
-    let index = bytes.and_then(|bytes| Index::decode(&bytes)).unwrap_or_default();
-    let folders = scan.folders.iter().map(|folder| {
-        let files = folder.files.iter().map(|file| {
-            let known = index.get(&folder.join(file.name.as_str()))?.known;
-            (known.proves(&file.stat) && known.kind() == file.kind).then_some(known)
-        });
-        files.collect()
-    });
-    folders.collect()
-}
-
-/// Keeps what is known for the next import.
-fn save(path: &Path, scan: &Scan, settled: &Settled) -> std::io::Result<()> {
-    let entries = files(scan, settled).map(|(path, known)| IndexEntry { path, known: *known });
-    let index = Index::new(None, entries.collect());
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut temp = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut temp, &index.encode()?)?;
-    temp.persist(path)?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! absence is not kept. What is written is not kept either until somebody reads it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -139,6 +140,10 @@ impl Objects for RememberedObjects {
 
     fn takes_in_order(&self) -> bool {
         self.inner.takes_in_order()
+    }
+
+    fn file(&self, kind: Kind, id: &Hash) -> Option<PathBuf> {
+        self.inner.file(kind, id)
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

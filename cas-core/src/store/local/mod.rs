@@ -30,7 +30,7 @@ mod temp;
 mod upload;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -101,6 +101,11 @@ impl LocalStore {
         let names = self.inner.disk.names("")?;
         let ours = [TEMP, layout::PROOFS, "lost+found"];
         Ok(names.iter().all(|name| ours.contains(&name.as_str())))
+    }
+
+    /// The file of the object at `key`, if there is one.
+    pub(crate) fn path(&self, key: &Key) -> PathBuf {
+        self.inner.disk.root().join(key.as_ref())
     }
 
     /// Removes `folder` and the folders right in it, as far as they are empty.

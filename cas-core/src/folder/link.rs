@@ -1,0 +1,93 @@
+//! Files of a checkout that are other names of the store's own objects.
+//!
+//! Such a file takes no room and is made without a byte being written. But whoever writes to it
+//! writes to the store, and to every other checkout that has it. An object is read-only from the
+//! moment it is made, which keeps out everybody but the superuser and those who change its mode;
+//! an object that is not so is copied instead of linked, as is one that has no room for another
+//! name.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+
+use futures::StreamExt;
+use rustix::io::Errno;
+
+use super::FolderError;
+use super::handle::Handle;
+use super::plan::Write;
+use super::write::{Writer, Written, check_size};
+use crate::limits;
+use crate::name::BlobId;
+use crate::object::EntryKind;
+use crate::repo::Leaf;
+use crate::store::StoreError;
+
+/// The mode bits of a file that anybody may write to or run.
+const NOT_READ_ONLY: u32 = 0o333;
+
+impl Writer {
+    /// Makes `target` in `folder` another name of the blob's object, after verifying the object as
+    /// if it were copied. `false` if it has to be copied.
+    pub(super) async fn link_object(
+        &self,
+        write: &Write,
+        folder: &Handle,
+        target: &str,
+    ) -> Result<bool, FolderError> {
+        let Leaf { path, kind, id, size } = &write.leaf;
+        let Some(object) = self.store.blob_file(id).filter(|_| *kind == EntryKind::File) else {
+            return Ok(false);
+        };
+        let is_read_only =
+            |found: std::fs::Metadata| found.is_file() && found.mode() & NOT_READ_ONLY == 0;
+        if !std::fs::symlink_metadata(&object).is_ok_and(is_read_only) {
+            return Ok(false);
+        }
+        let verified = self.verify(id, *size).await;
+        verified.map_err(|source| FolderError::Content { path: path.clone(), source })?;
+        match folder.link(&object, target).map_err(|error| (Errno::from_io_error(&error), error)) {
+            Ok(()) => Ok(true),
+            Err((Some(Errno::MLINK | Errno::NOENT), _)) => Ok(false),
+            Err((Some(Errno::XDEV), _)) => {
+                Err(self.cannot_link("the folder is on another file system than the store"))
+            }
+            Err((Some(Errno::PERM | Errno::NOTSUP), _)) => {
+                Err(self.cannot_link("the system does not let this user link the store's files"))
+            }
+            Err((_, source)) => Err(self.io("write", path.as_str(), source)),
+        }
+    }
+
+    async fn verify(&self, id: &BlobId, size: u64) -> Result<(), StoreError> {
+        if size <= limits::WHOLE_BYTES {
+            let bytes = self.store.get_small_blob(id, size).await?;
+            return check_size(id, bytes.len() as u64, size);
+        }
+        let mut stream = self.store.stream_blob(id).await?;
+        check_size(id, stream.size, size)?;
+        while let Some(piece) = stream.pieces.next().await {
+            piece?;
+        }
+        Ok(())
+    }
+
+    /// Takes the statuses again of linked files that have each other's content: each new name
+    /// changes the status of the others.
+    pub(super) fn look_again(&self, written: &mut [Written]) -> Result<(), FolderError> {
+        let mut names: BTreeMap<BlobId, u64> = BTreeMap::new();
+        for file in written.iter().filter(|file| file.linked) {
+            *names.entry(file.content.id).or_default() += 1;
+        }
+        let many = |file: &Written| names.get(&file.content.id).is_some_and(|names| *names > 1);
+        for file in written.iter_mut().filter(|file| file.linked && many(file)) {
+            let stat = self.root.stat_path(&file.path);
+            let stat = stat.map_err(|source| self.io("look at", &file.path, source))?;
+            file.stat = stat.unwrap_or(file.stat);
+        }
+        Ok(())
+    }
+
+    fn cannot_link(&self, reason: &str) -> FolderError {
+        FolderError::CannotLink { path: self.path.clone(), reason: reason.to_owned() }
+    }
+}

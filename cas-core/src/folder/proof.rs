@@ -1,0 +1,54 @@
+//! Whether a folder still is what its index says, by the statuses of its files alone.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::handle::{Handle, Walked};
+use super::index::{Index, IndexEntry};
+use super::plan::split;
+
+/// How many files a thread takes at once.
+const PIECE: usize = 512;
+
+/// Whether every file that the index knows is there, with a status that proves its content.
+///
+/// Anything that is not so, or cannot be looked at, is `false`: who asks then looks closer.
+pub(super) fn proves_all(root: &Handle, index: &Index) -> bool {
+    let pieces: Vec<_> = index.entries().chunks(PIECE).collect();
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || {
+        while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if failed.load(Ordering::Relaxed) || !proves_piece(root, piece).unwrap_or(false) {
+                failed.store(true, Ordering::Relaxed);
+                return;
+            }
+        }
+    };
+    let threads = super::scan::threads().min(pieces.len());
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    !failed.into_inner()
+}
+
+/// The same of some files, sorted by path.
+fn proves_piece(root: &Handle, entries: &[IndexEntry]) -> std::io::Result<bool> {
+    let mut open: Option<(&str, Handle)> = None;
+    for IndexEntry { path, known } in entries {
+        let (folder, name) = split(path);
+        let handle = match open.take() {
+            Some((at, handle)) if at == folder => handle,
+            _ => match root.walk(folder)? {
+                Walked::Opened(handle) => handle,
+                Walked::Missing | Walked::Blocked(_) => return Ok(false),
+            },
+        };
+        if !handle.stat(name)?.is_some_and(|stat| known.proves(&stat)) {
+            return Ok(false);
+        }
+        open = Some((folder, handle));
+    }
+    Ok(true)
+}

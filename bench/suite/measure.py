@@ -17,15 +17,16 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """One command line and the folder that it runs in."""
+    """One command line, the folder that it runs in, and the file that it reads as its input."""
 
     argv: tuple[str, ...]
     cwd: Path | None = None
+    stdin: Path | None = None
 
     @classmethod
-    def of(cls, *argv: object, cwd: Path | None = None) -> "Command":
+    def of(cls, *argv: object, cwd: Path | None = None, stdin: Path | None = None) -> "Command":
         """A command from words and paths."""
-        return cls(tuple(str(word) for word in argv), cwd)
+        return cls(tuple(str(word) for word in argv), cwd, stdin)
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,16 @@ def run(command: Command, env: dict[str, str], log: Path) -> Cost:
     """
     # Isolated and without `site`, the launcher is as small as Python gets.
     launch = [sys.executable, "-I", "-S", str(LAUNCH), str(log), *command.argv]
-    done = subprocess.run(
-        launch,
-        cwd=command.cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    with open(command.stdin or os.devnull, "rb") as stdin:
+        # The launcher reads nothing of it, and its child inherits it.
+        done = subprocess.run(
+            launch,
+            cwd=command.cwd,
+            env=env,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
     if done.returncode != 0:
         raise BenchError(f"could not run: {shlex.join(command.argv)}")
     seconds, peak_kib, code = done.stdout.split()

@@ -8,6 +8,7 @@ out from, and one checkout follows the store from version to version.
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from .measure import Command
@@ -87,12 +88,30 @@ class Tool:
         """Turns a checkout of the version before into the newest."""
         return None
 
+    def link(self, target: Path) -> Commands:
+        """Fills an empty folder with the newest version, as hard links into the store."""
+        return None
+
+    def diff(self) -> Commands:
+        """Names what differs between the last two versions, and how."""
+        return None
+
+    def create_branches(self, names: list[str]) -> Commands:
+        """Creates branches at the newest version, durably."""
+        return None
+
+    def _lines(self, name: str, lines: Iterable[str]) -> Path:
+        """A file with these lines, for a command to read as its input."""
+        file = self.home / name
+        file.write_text("".join(f"{line}\n" for line in lines))
+        return file
+
 
 class Cas(Tool):
     """The store of this repository."""
 
     name = "cas"
-    about = "`cas import`; `cas checkout`"
+    about = "`cas import`; `cas checkout`; `cas diff`; `cas branch create --stdin`"
 
     def env(self) -> dict[str, str]:
         return super().env() | {"CAS_STORE": str(self.store)}
@@ -112,8 +131,17 @@ class Cas(Tool):
     def follow(self, target: Path) -> Commands:
         return self.checkout(target)
 
-    def _cas(self, *words: object) -> Command:
-        return Command.of(self.program, "--actor", "bench", "--quiet", *words)
+    def link(self, target: Path) -> Commands:
+        return [self._cas("checkout", "--link", "book", target)]
+
+    def diff(self) -> Commands:
+        return [self._cas("diff", "book@main~1", "book@main", "--name-status")]
+
+    def create_branches(self, names: list[str]) -> Commands:
+        return [self._cas("branch", "create", "book", "--stdin", stdin=self._lines("names", names))]
+
+    def _cas(self, *words: object, stdin: Path | None = None) -> Command:
+        return Command.of(self.program, "--actor", "bench", "--quiet", *words, stdin=stdin)
 
 
 class Git(Tool):
@@ -126,7 +154,10 @@ class Git(Tool):
 
     name = "git"
     program = "git"
-    about = "`add -A && commit`, or `status` if unchanged; `worktree add`, `status`, `checkout`"
+    about = (
+        "`add -A && commit`, or `status` if unchanged; `worktree add`, `status`, `checkout`; "
+        "`diff --name-status`; `update-ref --stdin`"
+    )
     settings = {"core.fsync": "all", "core.fsyncMethod": "fsync"}
 
     def env(self) -> dict[str, str]:
@@ -141,8 +172,7 @@ class Git(Tool):
         settings = {"gc.auto": "0", "maintenance.auto": "false"} | self.settings
         self._keep_bytes()
         return [Command.of(self.program, "init", "-q", "-b", "main", "--bare", self.store)] + [
-            Command.of(self.program, "--git-dir", self.store, "config", key, value)
-            for key, value in settings.items()
+            self._bare("config", key, value) for key, value in settings.items()
         ]
 
     def save(self, source: Path) -> Commands:
@@ -155,14 +185,31 @@ class Git(Tool):
         return [self._git(source, "status", "--porcelain")]
 
     def checkout(self, target: Path) -> Commands:
-        words = ("worktree", "add", "-q", "--detach", target, "main")
-        return [Command.of(self.program, "--git-dir", self.store, *words)]
+        return [self._bare("worktree", "add", "-q", "--detach", target, "main")]
 
     def checkout_unchanged(self, target: Path) -> Commands:
         return [Command.of(self.program, "status", "--porcelain", cwd=target)]
 
     def follow(self, target: Path) -> Commands:
         return [Command.of(self.program, "checkout", "-q", "--detach", "main", cwd=target)]
+
+    def diff(self) -> Commands:
+        # Only renames without an edit, as cas finds them: to look for others compares contents.
+        words = ("--name-status", "--find-renames=100%")
+        return [self._bare("diff", *words, "main~1", "main")]
+
+    def create_branches(self, names: list[str]) -> Commands:
+        tip = self._tip()
+        lines = self._lines("refs", (f"create refs/heads/{name} {tip}" for name in names))
+        return [self._bare("update-ref", "--stdin", stdin=lines)]
+
+    def _tip(self) -> str:
+        """The id of the newest version."""
+        return first_line(self.program, "--git-dir", str(self.store), "rev-parse", "main")
+
+    def _bare(self, *words: object, stdin: Path | None = None) -> Command:
+        """A command that needs no folder but the repository."""
+        return Command.of(self.program, "--git-dir", self.store, *words, stdin=stdin)
 
     def _git(self, source: Path, *words: object) -> Command:
         return Command.of(self.program, "--git-dir", self.store, "--work-tree", source, *words)
@@ -182,7 +229,7 @@ class GitTuned(Git):
     settings = {"core.fsync": "all", "core.fsyncMethod": "batch", "checkout.workers": "0"}
 
     def pack(self) -> list[Command]:
-        return [Command.of(self.program, "--git-dir", self.store, "repack", "-a", "-d", "-q")]
+        return [self._bare("repack", "-a", "-d", "-q")]
 
 
 class Cp(Tool):
@@ -233,7 +280,7 @@ class Ostree(Tool):
 
     name = "ostree"
     program = "ostree"
-    about = "`commit` into a bare-user-only repository; `checkout --force-copy`"
+    about = "`commit` into a bare-user-only repository; `checkout --force-copy`, or with hard links"
 
     def version(self) -> str:
         # The first line says only which program it is.
@@ -248,6 +295,10 @@ class Ostree(Tool):
 
     def checkout(self, target: Path) -> Commands:
         return [self._ostree("checkout", "--user-mode", "--force-copy", "main", target)]
+
+    def link(self, target: Path) -> Commands:
+        words = ("--user-mode", "--require-hardlinks")
+        return [self._ostree("checkout", *words, "main", target)]
 
     def _ostree(self, *words: object) -> Command:
         return Command.of(self.program, f"--repo={self.store}", *words)
@@ -311,6 +362,11 @@ class Borg(Tool):
     def checkout(self, target: Path) -> Commands:
         target.mkdir(parents=True, exist_ok=True)
         return [Command.of(self.program, "extract", f"::{self._archives}", cwd=target)]
+
+
+def branch_names(count: int) -> list[str]:
+    """Names of personal branches."""
+    return [f"users/r{number:06}" for number in range(1, count + 1)]
 
 
 PEERS: list[type[Tool]] = [Git, GitTuned, Cp, Rsync, Ostree, Restic, Borg]

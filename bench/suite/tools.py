@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from .data import walk_files
 from .measure import Command
 
 Commands = list[Command] | None
@@ -22,6 +23,8 @@ class Tool:
     name = ""
     program = ""
     about = ""
+    # The only data sets that the tool is for; none: all.
+    sets: tuple[str, ...] = ()
 
     def __init__(self, program: str | None = None) -> None:
         self.program = program or self.program
@@ -249,6 +252,23 @@ class Cp(Tool):
         return [Command.of("cp", "-r", self.store, target)]
 
 
+class B3sumCp(Cp):
+    """The floor for importing large files: to read them, to hash them and to copy them."""
+
+    name = "b3sum+cp"
+    program = "b3sum"
+    about = "`b3sum` of every file, `cp -r` and `sync -f`; only an import, and only of `big`"
+    # b3sum hashes one small file after the other, which says nothing about what must be.
+    sets = ("big",)
+
+    def first_import(self, source: Path) -> Commands:
+        files = (source / path for path in walk_files(source))
+        return [Command.of(self.program, *files), *(super().first_import(source) or [])]
+
+    def checkout(self, target: Path) -> Commands:
+        return None
+
+
 class Rsync(Tool):
     """A copy that is brought up to date; it has one version and no history."""
 
@@ -364,12 +384,50 @@ class Borg(Tool):
         return [Command.of(self.program, "extract", f"::{self._archives}", cwd=target)]
 
 
+class Casync(Tool):
+    """A store of compressed chunks of one stream, made for images of operating systems."""
+
+    name = "casync"
+    program = "casync"
+    about = "chunks and compresses: `make` and `sync -f`; `extract`"
+    # What the others keep of a file besides its bytes. To keep more, such as owners and times, is
+    # the default, and to bring it back can need privileges.
+    metadata = ("--with=permissions", "--with=symlinks")
+
+    def __init__(self, program: str | None = None) -> None:
+        super().__init__(program)
+        self._indexes = 0
+
+    def restart(self, home: Path) -> None:
+        super().restart(home)
+        self._indexes = 0
+
+    def prepare(self, source: Path) -> list[Command]:
+        # Without its folder the chunk store is not made.
+        return [Command.of("mkdir", self.store)]
+
+    def save(self, source: Path) -> Commands:
+        self._indexes += 1
+        return [self._casync("make", self._index, source), Command.of("sync", "-f", self.store)]
+
+    def checkout(self, target: Path) -> Commands:
+        return [self._casync("extract", self._index, target)]
+
+    @property
+    def _index(self) -> Path:
+        return self.store / f"{self._indexes}.caidx"
+
+    def _casync(self, verb: str, *words: object) -> Command:
+        chunks = f"--store={self.store / 'default.castr'}"
+        return Command.of(self.program, verb, *self.metadata, chunks, *words)
+
+
+PEERS: list[type[Tool]] = [Git, GitTuned, Cp, B3sumCp, Rsync, Ostree, Restic, Borg, Casync]
+
+
 def branch_names(count: int) -> list[str]:
     """Names of personal branches."""
     return [f"users/r{number:06}" for number in range(1, count + 1)]
-
-
-PEERS: list[type[Tool]] = [Git, GitTuned, Cp, Rsync, Ostree, Restic, Borg]
 
 
 def first_line(*argv: str) -> str:

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +67,8 @@ def run(command: Command, env: dict[str, str], log: Path) -> Cost:
     return Cost(float(seconds), int(peak_kib))
 
 
-def run_all(commands: list[Command], env: dict[str, str], log: Path) -> Cost:
-    """Runs commands one after the other."""
+def run_all(commands: Iterable[Command], env: dict[str, str], log: Path) -> Cost:
+    """Runs commands one after the other, each taken when the one before has ended."""
     return sum((run(command, env, log) for command in commands), Cost())
 
 

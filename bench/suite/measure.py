@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import stat
 import subprocess
 import sys
 import time
@@ -93,11 +94,23 @@ def disk_bytes(folder: Path) -> int:
     total = 0
     for parent, folders, files in os.walk(folder):
         for name in folders + files:
-            stat = os.lstat(os.path.join(parent, name))
-            if (stat.st_dev, stat.st_ino) not in seen:
-                seen.add((stat.st_dev, stat.st_ino))
-                total += stat.st_blocks * 512
+            found = os.lstat(os.path.join(parent, name))
+            if (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                total += found.st_blocks * 512
     return total
+
+
+def empty_large_files(folder: Path, size_bytes: int) -> None:
+    """Gives back the room of the files of at least this size, and keeps the files themselves."""
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(parent, name)
+            found = os.lstat(path)
+            if stat.S_ISREG(found.st_mode) and found.st_size >= size_bytes:
+                # Stores keep their files from being written to.
+                os.chmod(path, 0o600)
+                os.truncate(path, 0)
 
 
 def verify(expected: Path, found: Path) -> None:

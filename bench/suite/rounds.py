@@ -1,7 +1,6 @@
 """The operations, and the rounds in which every tool does each of them in turn."""
 
 import os
-import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -9,13 +8,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .data import DataSet, mirror
-from .measure import Command, Cost, disk_bytes, peak_floor_kib, run_all, settle, verify
+from .measure import (
+    Command,
+    Cost,
+    disk_bytes,
+    empty_large_files,
+    peak_floor_kib,
+    run_all,
+    settle,
+    verify,
+)
 from .tools import Commands, Tool, branch_names
 
 CommandsOf = Callable[[Tool], Commands]
 
 # How many branches are created at once.
 BRANCHES = 10_000
+
+# Files of at least this size are emptied when their round has ended; smaller ones hold little.
+LARGE_BYTES = 32 * 1024
 
 OPERATIONS = {
     "import": "first import, durable",
@@ -80,7 +91,8 @@ class Rounds:
             # Each round begins with another tool, so that none is always the one to follow cp.
             shift = number % len(self._tools)
             self._round(self._tools[shift:] + self._tools[:shift])
-        shutil.rmtree(self._scratch)
+            # A round of the largest set fills tens of GB.
+            empty_large_files(self._folder, LARGE_BYTES)
         return self._results
 
     def _round(self, tools: list[Tool]) -> None:
@@ -116,8 +128,9 @@ class Rounds:
     def _restart(self, tools: list[Tool], first: Path) -> None:
         """Empty stores and a source at its first version, all in new folders.
 
-        Nothing is deleted before the last round has ended: ext4 does not use the inodes of deleted
-        files again for some minutes, and looking past thousands of them makes every new file slow.
+        Nothing is deleted before the last round of the last set: ext4 does not use the inodes of
+        deleted files again for some minutes, and looking past thousands of them makes every new
+        file slow.
         """
         mirror(first, self._source)
         for tool in tools:

@@ -2,9 +2,11 @@
 
 import os
 import shlex
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +19,16 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """One command line and the folder that it runs in."""
+    """One command line, the folder that it runs in, and the file that it reads as its input."""
 
     argv: tuple[str, ...]
     cwd: Path | None = None
+    stdin: Path | None = None
 
     @classmethod
-    def of(cls, *argv: object, cwd: Path | None = None) -> "Command":
+    def of(cls, *argv: object, cwd: Path | None = None, stdin: Path | None = None) -> "Command":
         """A command from words and paths."""
-        return cls(tuple(str(word) for word in argv), cwd)
+        return cls(tuple(str(word) for word in argv), cwd, stdin)
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,16 @@ def run(command: Command, env: dict[str, str], log: Path) -> Cost:
     """
     # Isolated and without `site`, the launcher is as small as Python gets.
     launch = [sys.executable, "-I", "-S", str(LAUNCH), str(log), *command.argv]
-    done = subprocess.run(
-        launch,
-        cwd=command.cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    with open(command.stdin or os.devnull, "rb") as stdin:
+        # The launcher reads nothing of it, and its child inherits it.
+        done = subprocess.run(
+            launch,
+            cwd=command.cwd,
+            env=env,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
     if done.returncode != 0:
         raise BenchError(f"could not run: {shlex.join(command.argv)}")
     seconds, peak_kib, code = done.stdout.split()
@@ -63,8 +68,8 @@ def run(command: Command, env: dict[str, str], log: Path) -> Cost:
     return Cost(float(seconds), int(peak_kib))
 
 
-def run_all(commands: list[Command], env: dict[str, str], log: Path) -> Cost:
-    """Runs commands one after the other."""
+def run_all(commands: Iterable[Command], env: dict[str, str], log: Path) -> Cost:
+    """Runs commands one after the other, each taken when the one before has ended."""
     return sum((run(command, env, log) for command in commands), Cost())
 
 
@@ -89,11 +94,23 @@ def disk_bytes(folder: Path) -> int:
     total = 0
     for parent, folders, files in os.walk(folder):
         for name in folders + files:
-            stat = os.lstat(os.path.join(parent, name))
-            if (stat.st_dev, stat.st_ino) not in seen:
-                seen.add((stat.st_dev, stat.st_ino))
-                total += stat.st_blocks * 512
+            found = os.lstat(os.path.join(parent, name))
+            if (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                total += found.st_blocks * 512
     return total
+
+
+def empty_large_files(folder: Path, size_bytes: int) -> None:
+    """Gives back the room of the files of at least this size, and keeps the files themselves."""
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(parent, name)
+            found = os.lstat(path)
+            if stat.S_ISREG(found.st_mode) and found.st_size >= size_bytes:
+                # Stores keep their files from being written to.
+                os.chmod(path, 0o600)
+                os.truncate(path, 0)
 
 
 def verify(expected: Path, found: Path) -> None:

@@ -62,6 +62,12 @@ def raw(results: Results) -> dict[str, object]:
     }
 
 
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table, all columns but the first to the right."""
+    lines = [header, ["---" if i < 1 else "---:" for i in range(len(header))], *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
 def _costs(results: Results) -> str:
     rows = []
     for operation in OPERATIONS:
@@ -72,7 +78,7 @@ def _costs(results: Results) -> str:
                 + [_ratio(by_tool, name), _peak(by_tool[name], results.peak_floor_kib)]
             )
     header = ["operation", "tool", "median s", "min–max s", "cas ÷", "peak MiB"]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _times(costs: list[Cost]) -> list[str]:
@@ -103,12 +109,7 @@ def _sizes(results: Results) -> str:
         [name, *(f"{results.store_bytes[when][name] / MIB:.1f}" for when in moments)]
         for name in sorted(names, key=lambda name: name != BASE)
     ]
-    return _table(["store on disk", *(f"{when}, MiB" for when in moments)], rows)
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---" if i < 1 else "---:" for i in range(len(header))], *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return table(["store on disk", *(f"{when}, MiB" for when in moments)], rows)
 
 
 def _file_system(folder: Path) -> str:

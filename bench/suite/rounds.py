@@ -1,7 +1,6 @@
 """The operations, and the rounds in which every tool does each of them in turn."""
 
 import os
-import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -9,18 +8,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .data import DataSet, mirror
-from .measure import Command, Cost, disk_bytes, peak_floor_kib, run_all, settle, verify
-from .tools import Commands, Tool
+from .measure import (
+    Command,
+    Cost,
+    disk_bytes,
+    empty_large_files,
+    peak_floor_kib,
+    run_all,
+    settle,
+    verify,
+)
+from .tools import Commands, Tool, branch_names
 
 CommandsOf = Callable[[Tool], Commands]
+
+# How many branches are created at once.
+BRANCHES = 10_000
+
+# Files of at least this size are emptied when their round has ended; smaller ones hold little.
+LARGE_BYTES = 32 * 1024
 
 OPERATIONS = {
     "import": "first import, durable",
     "reimport": "import again, unchanged",
     "checkout": "checkout into an empty folder",
     "recheckout": "checkout again, unchanged",
+    "link": "checkout into an empty folder, hard links",
     "change": "import of the next version, durable",
     "switch": "checkout moved to the next version",
+    "diff": "what differs between the last two versions",
+    "branches": f"{BRANCHES:,} branches created, durable",
 }
 
 # What must have been done, timed or not, before an operation can be.
@@ -29,8 +46,11 @@ NEEDS = {
     "reimport": {"import"},
     "checkout": {"import"},
     "recheckout": {"import", "checkout"},
+    "link": {"import"},
     "change": {"import"},
     "switch": {"import", "checkout", "change"},
+    "diff": {"import", "change"},
+    "branches": {"import"},
 }
 
 
@@ -71,7 +91,8 @@ class Rounds:
             # Each round begins with another tool, so that none is always the one to follow cp.
             shift = number % len(self._tools)
             self._round(self._tools[shift:] + self._tools[:shift])
-        shutil.rmtree(self._scratch)
+            # A round of the largest set fills tens of GB.
+            empty_large_files(self._folder, LARGE_BYTES)
         return self._results
 
     def _round(self, tools: list[Tool]) -> None:
@@ -90,16 +111,26 @@ class Rounds:
                 "recheckout", tools, lambda tool: tool.checkout_unchanged(self._target(tool))
             )
             self._verify(tools, first)
+        if "link" in self._needed:
+            self._measure("link", tools, lambda tool: tool.link(self._target(tool, "link")))
+            self._verify(tools, first, "link")
         if "change" in self._needed:
             self._follow(tools, later)
             self._pack(tools)
             self._note_sizes("all versions", tools)
+        if "diff" in self._needed:
+            self._measure("diff", tools, lambda tool: tool.diff())
+        if "branches" in self._needed:
+            # Last, since it fills the store with what no other operation is to meet.
+            names = branch_names(BRANCHES)
+            self._measure("branches", tools, lambda tool: tool.create_branches(names))
 
     def _restart(self, tools: list[Tool], first: Path) -> None:
         """Empty stores and a source at its first version, all in new folders.
 
-        Nothing is deleted before the last round has ended: ext4 does not use the inodes of deleted
-        files again for some minutes, and looking past thousands of them makes every new file slow.
+        Nothing is deleted before the last round of the last set: ext4 does not use the inodes of
+        deleted files again for some minutes, and looking past thousands of them makes every new
+        file slow.
         """
         mirror(first, self._source)
         for tool in tools:
@@ -151,10 +182,10 @@ class Rounds:
     def _untimed(self, tool: Tool, commands: list[Command]) -> None:
         run_all(commands, tool.env(), self._log)
 
-    def _verify(self, tools: list[Tool], expected: Path) -> None:
+    def _verify(self, tools: list[Tool], expected: Path, folder: str = "checkout") -> None:
         for tool in tools:
-            if self._target(tool).exists():
-                verify(expected, self._target(tool))
+            if self._target(tool, folder).exists():
+                verify(expected, self._target(tool, folder))
 
     def _note_sizes(self, when: str, tools: list[Tool]) -> None:
         for tool in tools:
@@ -171,5 +202,5 @@ class Rounds:
     def _home(self, tool: Tool) -> Path:
         return self._folder / tool.name
 
-    def _target(self, tool: Tool) -> Path:
-        return self._home(tool) / "checkout"
+    def _target(self, tool: Tool, folder: str = "checkout") -> Path:
+        return self._home(tool) / folder

@@ -8,8 +8,10 @@ out from, and one checkout follows the store from version to version.
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
+from .data import walk_files
 from .measure import Command
 
 Commands = list[Command] | None
@@ -21,6 +23,8 @@ class Tool:
     name = ""
     program = ""
     about = ""
+    # The only data sets that the tool is for; none: all.
+    sets: tuple[str, ...] = ()
 
     def __init__(self, program: str | None = None) -> None:
         self.program = program or self.program
@@ -87,12 +91,30 @@ class Tool:
         """Turns a checkout of the version before into the newest."""
         return None
 
+    def link(self, target: Path) -> Commands:
+        """Fills an empty folder with the newest version, as hard links into the store."""
+        return None
+
+    def diff(self) -> Commands:
+        """Names what differs between the last two versions, and how."""
+        return None
+
+    def create_branches(self, names: list[str]) -> Commands:
+        """Creates branches at the newest version, durably."""
+        return None
+
+    def _lines(self, name: str, lines: Iterable[str]) -> Path:
+        """A file with these lines, for a command to read as its input."""
+        file = self.home / name
+        file.write_text("".join(f"{line}\n" for line in lines))
+        return file
+
 
 class Cas(Tool):
     """The store of this repository."""
 
     name = "cas"
-    about = "`cas import`; `cas checkout`"
+    about = "`cas import`; `cas checkout`; `cas diff`; `cas branch create --stdin`"
 
     def env(self) -> dict[str, str]:
         return super().env() | {"CAS_STORE": str(self.store)}
@@ -112,8 +134,17 @@ class Cas(Tool):
     def follow(self, target: Path) -> Commands:
         return self.checkout(target)
 
-    def _cas(self, *words: object) -> Command:
-        return Command.of(self.program, "--actor", "bench", "--quiet", *words)
+    def link(self, target: Path) -> Commands:
+        return [self._cas("checkout", "--link", "book", target)]
+
+    def diff(self) -> Commands:
+        return [self._cas("diff", "book@main~1", "book@main", "--name-status")]
+
+    def create_branches(self, names: list[str]) -> Commands:
+        return [self._cas("branch", "create", "book", "--stdin", stdin=self._lines("names", names))]
+
+    def _cas(self, *words: object, stdin: Path | None = None) -> Command:
+        return Command.of(self.program, "--actor", "bench", "--quiet", *words, stdin=stdin)
 
 
 class Git(Tool):
@@ -126,7 +157,10 @@ class Git(Tool):
 
     name = "git"
     program = "git"
-    about = "`add -A && commit`, or `status` if unchanged; `worktree add`, `status`, `checkout`"
+    about = (
+        "`add -A && commit`, or `status` if unchanged; `worktree add`, `status`, `checkout`; "
+        "`diff --name-status`; `update-ref --stdin`"
+    )
     settings = {"core.fsync": "all", "core.fsyncMethod": "fsync"}
 
     def env(self) -> dict[str, str]:
@@ -141,8 +175,7 @@ class Git(Tool):
         settings = {"gc.auto": "0", "maintenance.auto": "false"} | self.settings
         self._keep_bytes()
         return [Command.of(self.program, "init", "-q", "-b", "main", "--bare", self.store)] + [
-            Command.of(self.program, "--git-dir", self.store, "config", key, value)
-            for key, value in settings.items()
+            self._bare("config", key, value) for key, value in settings.items()
         ]
 
     def save(self, source: Path) -> Commands:
@@ -155,14 +188,31 @@ class Git(Tool):
         return [self._git(source, "status", "--porcelain")]
 
     def checkout(self, target: Path) -> Commands:
-        words = ("worktree", "add", "-q", "--detach", target, "main")
-        return [Command.of(self.program, "--git-dir", self.store, *words)]
+        return [self._bare("worktree", "add", "-q", "--detach", target, "main")]
 
     def checkout_unchanged(self, target: Path) -> Commands:
         return [Command.of(self.program, "status", "--porcelain", cwd=target)]
 
     def follow(self, target: Path) -> Commands:
         return [Command.of(self.program, "checkout", "-q", "--detach", "main", cwd=target)]
+
+    def diff(self) -> Commands:
+        # Only renames without an edit, as cas finds them: to look for others compares contents.
+        words = ("--name-status", "--find-renames=100%")
+        return [self._bare("diff", *words, "main~1", "main")]
+
+    def create_branches(self, names: list[str]) -> Commands:
+        tip = self._tip()
+        lines = self._lines("refs", (f"create refs/heads/{name} {tip}" for name in names))
+        return [self._bare("update-ref", "--stdin", stdin=lines)]
+
+    def _tip(self) -> str:
+        """The id of the newest version."""
+        return first_line(self.program, "--git-dir", str(self.store), "rev-parse", "main")
+
+    def _bare(self, *words: object, stdin: Path | None = None) -> Command:
+        """A command that needs no folder but the repository."""
+        return Command.of(self.program, "--git-dir", self.store, *words, stdin=stdin)
 
     def _git(self, source: Path, *words: object) -> Command:
         return Command.of(self.program, "--git-dir", self.store, "--work-tree", source, *words)
@@ -182,7 +232,7 @@ class GitTuned(Git):
     settings = {"core.fsync": "all", "core.fsyncMethod": "batch", "checkout.workers": "0"}
 
     def pack(self) -> list[Command]:
-        return [Command.of(self.program, "--git-dir", self.store, "repack", "-a", "-d", "-q")]
+        return [self._bare("repack", "-a", "-d", "-q")]
 
 
 class Cp(Tool):
@@ -200,6 +250,23 @@ class Cp(Tool):
 
     def checkout(self, target: Path) -> Commands:
         return [Command.of("cp", "-r", self.store, target)]
+
+
+class B3sumCp(Cp):
+    """The floor for importing large files: to read them, to hash them and to copy them."""
+
+    name = "b3sum+cp"
+    program = "b3sum"
+    about = "`b3sum` of every file, `cp -r` and `sync -f`; only an import, and only of `big`"
+    # b3sum hashes one small file after the other, which says nothing about what must be.
+    sets = ("big",)
+
+    def first_import(self, source: Path) -> Commands:
+        files = (source / path for path in walk_files(source))
+        return [Command.of(self.program, *files), *(super().first_import(source) or [])]
+
+    def checkout(self, target: Path) -> Commands:
+        return None
 
 
 class Rsync(Tool):
@@ -233,7 +300,7 @@ class Ostree(Tool):
 
     name = "ostree"
     program = "ostree"
-    about = "`commit` into a bare-user-only repository; `checkout --force-copy`"
+    about = "`commit` into a bare-user-only repository; `checkout --force-copy`, or with hard links"
 
     def version(self) -> str:
         # The first line says only which program it is.
@@ -248,6 +315,10 @@ class Ostree(Tool):
 
     def checkout(self, target: Path) -> Commands:
         return [self._ostree("checkout", "--user-mode", "--force-copy", "main", target)]
+
+    def link(self, target: Path) -> Commands:
+        words = ("--user-mode", "--require-hardlinks")
+        return [self._ostree("checkout", *words, "main", target)]
 
     def _ostree(self, *words: object) -> Command:
         return Command.of(self.program, f"--repo={self.store}", *words)
@@ -313,7 +384,50 @@ class Borg(Tool):
         return [Command.of(self.program, "extract", f"::{self._archives}", cwd=target)]
 
 
-PEERS: list[type[Tool]] = [Git, GitTuned, Cp, Rsync, Ostree, Restic, Borg]
+class Casync(Tool):
+    """A store of compressed chunks of one stream, made for images of operating systems."""
+
+    name = "casync"
+    program = "casync"
+    about = "chunks and compresses: `make` and `sync -f`; `extract`"
+    # What the others keep of a file besides its bytes. To keep more, such as owners and times, is
+    # the default, and to bring it back can need privileges.
+    metadata = ("--with=permissions", "--with=symlinks")
+
+    def __init__(self, program: str | None = None) -> None:
+        super().__init__(program)
+        self._indexes = 0
+
+    def restart(self, home: Path) -> None:
+        super().restart(home)
+        self._indexes = 0
+
+    def prepare(self, source: Path) -> list[Command]:
+        # Without its folder the chunk store is not made.
+        return [Command.of("mkdir", self.store)]
+
+    def save(self, source: Path) -> Commands:
+        self._indexes += 1
+        return [self._casync("make", self._index, source), Command.of("sync", "-f", self.store)]
+
+    def checkout(self, target: Path) -> Commands:
+        return [self._casync("extract", self._index, target)]
+
+    @property
+    def _index(self) -> Path:
+        return self.store / f"{self._indexes}.caidx"
+
+    def _casync(self, verb: str, *words: object) -> Command:
+        chunks = f"--store={self.store / 'default.castr'}"
+        return Command.of(self.program, verb, *self.metadata, chunks, *words)
+
+
+PEERS: list[type[Tool]] = [Git, GitTuned, Cp, B3sumCp, Rsync, Ostree, Restic, Borg, Casync]
+
+
+def branch_names(count: int) -> list[str]:
+    """Names of personal branches."""
+    return [f"users/r{number:06}" for number in range(1, count + 1)]
 
 
 def first_line(*argv: str) -> str:

@@ -91,8 +91,8 @@ impl Repository {
         }
         let tree = self.folder(version.tree, &options.path).await?;
         let root = open(path, options)?;
-        let seen = root.as_ref().map_or_else(State::no_stamp, State::stamp);
-        let index = root.as_ref().and_then(State::index).unwrap_or_default();
+        let kept = root.as_ref().map(State::look).unwrap_or_default();
+        let (index, seen) = (kept.index.unwrap_or_default(), kept.stamp);
         let origin = Origin {
             book: version.book.to_string(),
             name: version.name.as_ref().map(ToString::to_string),
@@ -100,16 +100,18 @@ impl Repository {
             tree: tree.to_string(),
             path: options.path.to_string(),
         };
-        let finished = root.as_ref().is_none_or(|root| State::pending(root).is_empty());
-        if options.index && finished && index.origin.as_ref() == Some(&origin) {
-            let proves = |root: &Handle| index.makes(tree) && proves_all(root, &index);
-            if root.as_ref().is_some_and(proves) {
-                return Ok(CheckoutReport::unchanged(version.id, tree, &index));
-            }
+        let finished = kept.pending.is_empty();
+        if let Some(root) = &root
+            && options.index
+            && finished
+            && index.origin.as_ref() == Some(&origin)
+            && is_unchanged(root, &index, tree)
+        {
+            return Ok(CheckoutReport::unchanged(version.id, tree, &index));
         }
         let announced = self.announce(tree, root.as_ref(), &index, options).await?;
         let leaves = self.checked_leaves(tree, &index).await?;
-        let pending = self.pending(root.as_ref()).await;
+        let pending = self.pending(&kept.pending).await;
         let before = (index.origin.clone(), index.entries().len(), finished);
         let plan = self.plan(leaves, root, index, pending, options.force, &progress).await?;
         if !plan.in_the_way.is_empty() {
@@ -127,7 +129,7 @@ impl Repository {
             // The folder and its index say all of this already.
             return Ok(report);
         }
-        let target = Target { tree, origin, seen };
+        let target = Target { tree, origin, seen, pending: kept.pending };
         // Kept until everything is written.
         let _rest = self.announce_rest(&plan.write, &announced).await?;
         report.linked = self.carry_out(plan, path, target, options, progress).await?;
@@ -204,10 +206,10 @@ impl Repository {
 
     /// What interrupted checkouts were writing into the folder, by path. Best effort: without
     /// it, what they left is taken for the user's.
-    async fn pending(&self, root: Option<&Handle>) -> Pending {
+    async fn pending(&self, trees: &[TreeId]) -> Pending {
         let mut pending = Pending::new();
-        for tree in root.map(State::pending).unwrap_or_default() {
-            let listing = self.list_all(&BookPath::root(), tree).await.unwrap_or_default();
+        for tree in trees {
+            let listing = self.list_all(&BookPath::root(), *tree).await.unwrap_or_default();
             for leaf in listing.leaves {
                 pending.entry(leaf.path.to_string()).or_default().push(leaf);
             }
@@ -259,7 +261,7 @@ impl Repository {
             source,
         };
         let other = |what: &str| io("check out into")(std::io::Error::other(what));
-        let Target { tree, origin, seen } = target;
+        let Target { tree, origin, seen, pending } = target;
         std::fs::create_dir_all(path).map_err(io("make folder"))?;
         let root = Handle::open(path).map_err(io("open"))?;
         let Some(state) = State::open(&root).map_err(state_io)? else {
@@ -270,7 +272,7 @@ impl Repository {
         }
         let quiet = plan.is_quiet();
         if !quiet {
-            state.begin(State::pending(&root), tree).map_err(state_io)?;
+            state.begin(pending, tree).map_err(state_io)?;
         }
         progress.begin(Step::Write, plan.write.len() as u64);
         let (store, next) = (self.store.clone(), AtomicU64::new(0));
@@ -340,6 +342,16 @@ struct Target {
     origin: Origin,
     /// The stamp of the state that the plan was made from.
     seen: Hash,
+    /// What interrupted checkouts were writing then.
+    pending: Vec<TreeId>,
+}
+
+/// Whether the folder is just this tree, by its index and the statuses of its files.
+fn is_unchanged(root: &Handle, index: &Index, tree: TreeId) -> bool {
+    std::thread::scope(|scope| {
+        let makes = scope.spawn(|| index.makes(tree));
+        proves_all(root, index) && makes.join().unwrap_or(false)
+    })
 }
 
 /// Opens the folder; `None` if it does not exist yet.

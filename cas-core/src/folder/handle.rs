@@ -87,6 +87,11 @@ impl Handle {
         Ok(fs::fstat(&self.0)?)
     }
 
+    /// The same as what it tells about a change: of a name having come or gone.
+    pub(super) fn fingerprint(&self) -> io::Result<Fingerprint> {
+        Ok(Fingerprint::new(&self.stat_self()?))
+    }
+
     /// The status of `name`, itself if it is a symlink; `None` if there is nothing.
     pub(super) fn stat(&self, name: &str) -> io::Result<Option<Fingerprint>> {
         match fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {

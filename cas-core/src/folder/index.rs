@@ -16,7 +16,7 @@ use crate::object::{Entry, EntryKind, Tree};
 use crate::repo::{KnownTrees, Side};
 
 /// Begins every index file; the digits count its versions.
-const MAGIC: &[u8; 8] = b"casidx01";
+const MAGIC: &[u8; 8] = b"casidx02";
 
 /// What the files of a folder were, sorted by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,18 @@ pub(super) struct Index {
     /// What the folder was made from; nothing for an import's index.
     pub(super) origin: Option<Origin>,
     entries: Vec<IndexEntry>,
+    /// What the folders were, for an import's index where that says all.
+    pub(super) folders: Option<Folders>,
+}
+
+/// Every folder, and what was left out of it: while the statuses are the same, nothing came or
+/// went, so that nothing need be listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Folders {
+    /// The patterns that the import was given.
+    pub(super) exclude: Vec<String>,
+    /// The folders by path, with statuses that were settled before they were listed.
+    pub(super) all: Vec<(String, Fingerprint)>,
 }
 
 /// Which version a checkout holds. Ids and names as text: they are checked where they are used.
@@ -107,7 +119,7 @@ impl Index {
     /// The index of `entries`, in any order.
     pub(super) fn new(origin: Option<Origin>, mut entries: Vec<IndexEntry>) -> Self {
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        Self { origin, entries }
+        Self { origin, entries, folders: None }
     }
 
     /// The entries, sorted by path.

@@ -7,7 +7,8 @@ use rustix::fs::FileType;
 
 use super::handle::Handle;
 use super::ignored::{IGNORE_FILE, Rules};
-use super::stat::Fingerprint;
+use super::index::Known;
+use super::stat::{Fingerprint, Tick};
 use crate::limits;
 use crate::name::{BookPath, EntryName};
 use crate::object::EntryKind;
@@ -18,6 +19,9 @@ use crate::repo::PathFault;
 pub(super) struct Scan {
     /// The folders: the root first, each after the one that holds it.
     pub(super) folders: Vec<ScannedFolder>,
+    /// Whether something decided what is taken that is not taken itself, so that nobody sees it
+    /// change: an ignore file that is left out.
+    pub(super) is_hidden: bool,
     /// What no book can hold.
     pub(super) faults: Vec<PathFault>,
 }
@@ -26,9 +30,15 @@ pub(super) struct Scan {
 pub(super) struct ScannedFolder {
     /// Its path; empty for the root.
     pub(super) path: String,
+    /// Its status, if it was settled before the folder was listed.
+    pub(super) stat: Option<Fingerprint>,
+    /// Whether it is the store's own, and was not looked into.
+    pub(super) is_store: bool,
     /// The position of the folder that holds it, and its name there; none for the root.
     pub(super) parent: Option<(usize, EntryName)>,
     pub(super) files: Vec<ScannedFile>,
+    /// What is known of each file.
+    pub(super) known: Vec<Option<Known>>,
 }
 
 #[derive(Debug)]
@@ -39,6 +49,11 @@ pub(super) struct ScannedFile {
 }
 
 impl ScannedFolder {
+    /// A folder that is not read yet.
+    const fn new(path: String, parent: Option<(usize, EntryName)>) -> Self {
+        Self { path, stat: None, is_store: false, parent, files: Vec::new(), known: Vec::new() }
+    }
+
     /// The path of an entry of this folder.
     pub(super) fn join(&self, name: &str) -> String {
         join(&self.path, name)
@@ -62,20 +77,24 @@ struct Shared {
     scan: Scan,
 }
 
-/// Walks `root` on a few threads.
+/// Says what is known of the files in the folder at a path; one for each, or nothing.
+pub(super) type Recall<'a> = dyn Fn(&str, &[ScannedFile]) -> Vec<Option<Known>> + Sync + 'a;
+
+/// Walks `root` on a few threads, which ask `recall` while the files are fresh in their minds.
 ///
 /// The folder with the device and inode `skip`, which is the store's own, is left out. What is
 /// wrong with single entries is in [`Scan::faults`]; an error is the whole folder's.
-pub(super) fn scan(root: &Path, rules: &Rules, skip: Option<(u64, u64)>) -> std::io::Result<Scan> {
+pub(super) fn scan(
+    root: &Path,
+    rules: &Rules,
+    skip: Option<(u64, u64)>,
+    recall: &Recall<'_>,
+) -> std::io::Result<Scan> {
     let handle = Arc::new(Handle::open(root)?);
     let shared = Mutex::new(Shared::default());
     {
         let mut first = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        first.scan.folders.push(ScannedFolder {
-            path: String::new(),
-            parent: None,
-            files: Vec::new(),
-        });
+        first.scan.folders.push(ScannedFolder::new(String::new(), None));
         first.jobs.push(Job {
             at: 0,
             within: handle,
@@ -87,9 +106,9 @@ pub(super) fn scan(root: &Path, rules: &Rules, skip: Option<(u64, u64)>) -> std:
     let wake = Condvar::new();
     std::thread::scope(|scope| {
         for _ in 1..threads() {
-            scope.spawn(|| work(&shared, &wake, skip));
+            scope.spawn(|| work(&shared, &wake, skip, recall));
         }
-        work(&shared, &wake, skip);
+        work(&shared, &wake, skip, recall);
     });
     let mut scan = shared.into_inner().unwrap_or_else(PoisonError::into_inner).scan;
     scan.faults.sort_unstable_by(|a, b| a.path.cmp(&b.path));
@@ -102,7 +121,7 @@ pub(super) fn threads() -> usize {
 }
 
 /// Takes folders from the stack until none is left and nobody can add one.
-fn work(shared: &Mutex<Shared>, wake: &Condvar, skip: Option<(u64, u64)>) {
+fn work(shared: &Mutex<Shared>, wake: &Condvar, skip: Option<(u64, u64)>, recall: &Recall<'_>) {
     let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
     let mut guard = lock();
     loop {
@@ -116,7 +135,10 @@ fn work(shared: &Mutex<Shared>, wake: &Condvar, skip: Option<(u64, u64)>) {
         };
         guard.running += 1;
         drop(guard);
-        let found = read_folder(&job, skip);
+        let found = read_folder(&job, skip).map(|mut found| {
+            found.known = recall(&job.path, &found.files);
+            found
+        });
         guard = lock();
         guard.running -= 1;
         match found {
@@ -133,24 +155,29 @@ fn work(shared: &Mutex<Shared>, wake: &Condvar, skip: Option<(u64, u64)>) {
 /// What one folder holds.
 struct FoundFolder {
     handle: Arc<Handle>,
+    stat: Option<Fingerprint>,
+    is_store: bool,
+    is_hidden: bool,
     rules: Rules,
     files: Vec<ScannedFile>,
+    known: Vec<Option<Known>>,
     folders: Vec<EntryName>,
     faults: Vec<PathFault>,
 }
 
 fn add(shared: &mut Shared, job: &Job, found: FoundFolder) {
-    let FoundFolder { handle, rules, files, folders, faults } = found;
+    let FoundFolder { handle, stat, is_store, is_hidden, rules, files, known, folders, faults } =
+        found;
     shared.scan.faults.extend(faults);
-    shared.scan.folders[job.at].files = files;
+    shared.scan.is_hidden |= is_hidden;
+    let folder = &mut shared.scan.folders[job.at];
+    (folder.stat, folder.is_store) = (stat, is_store);
+    (folder.files, folder.known) = (files, known);
     for name in folders {
         let at = shared.scan.folders.len();
         let path = join(&job.path, name.as_str());
-        shared.scan.folders.push(ScannedFolder {
-            path: path.clone(),
-            parent: Some((job.at, name.clone())),
-            files: Vec::new(),
-        });
+        let parent = Some((job.at, name.clone()));
+        shared.scan.folders.push(ScannedFolder::new(path.clone(), parent));
         shared.jobs.push(Job {
             at,
             within: handle.clone(),
@@ -166,14 +193,21 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
         None => job.within.clone(),
         Some(name) => Arc::new(job.within.folder(name.as_str())?),
     };
+    let seen = Tick::now();
+    let stat = handle.fingerprint()?;
     let mut found = FoundFolder {
         rules: job.rules.clone(),
+        stat: stat.settled_before(seen).then_some(stat),
         handle,
+        is_store: false,
+        is_hidden: false,
         files: Vec::new(),
+        known: Vec::new(),
         folders: Vec::new(),
         faults: Vec::new(),
     };
-    if job.name.is_some() && skip.is_some_and(|skip| is_same(&found.handle, skip)) {
+    found.is_store = job.name.is_some() && skip.is_some_and(|skip| is_same(&found.handle, skip));
+    if found.is_store {
         return Ok(found);
     }
     let mut entries = Vec::new();
@@ -219,6 +253,7 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
             }
         }
         if found.rules.leave_out(&path, text, is_folder) {
+            found.is_hidden |= raw == IGNORE_FILE;
             continue;
         }
         match check(&path, text, stat) {

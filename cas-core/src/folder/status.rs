@@ -57,18 +57,20 @@ pub enum FolderState {
 pub fn status(path: &Path) -> Result<FolderStatus, FolderError> {
     let io = |action| move |source| FolderError::Io { action, path: path.to_owned(), source };
     let root = Handle::open(path).map_err(io("open"))?;
-    let index = State::index(&root).filter(|index| index.origin.is_some());
-    let Some((index, Some(origin))) = index.map(|index| (index.clone(), index.origin)) else {
+    let kept = State::look(&root);
+    let interrupted = !kept.pending.is_empty();
+    let index = kept.index.unwrap_or_default();
+    let Some(origin) = index.origin.clone() else {
         let path = path.to_owned();
-        return Err(if State::pending(&root).is_empty() {
-            FolderError::NotACheckout { path }
-        } else {
+        return Err(if interrupted {
             FolderError::Unfinished { path }
+        } else {
+            FolderError::NotACheckout { path }
         });
     };
     let rules =
         Rules::new(&[]).map_err(|(pattern, reason)| RepoError::Pattern { pattern, reason })?;
-    let scan = scan(path, &rules, None).map_err(io("list"))?;
+    let scan = scan(path, &rules, None, &|_, _| Vec::new()).map_err(io("list"))?;
     let mut items = Vec::new();
     let mut met = std::collections::BTreeSet::new();
     let mut say = |path: String, state| items.push(StatusItem { path, state });
@@ -102,7 +104,6 @@ pub fn status(path: &Path) -> Result<FolderStatus, FolderError> {
     }
     items.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     let Origin { book, name, commit, tree, path } = origin;
-    let interrupted = !State::pending(&root).is_empty();
     Ok(FolderStatus { book, name, commit, tree, path, interrupted, items })
 }
 

@@ -21,7 +21,7 @@ pub fn validate(path: &Path, preset: Option<Preset>) -> Result<Vec<Violation>, F
         |action: &'static str| move |source| FolderError::Io { action, path: path.into(), source };
     let rules =
         Rules::new(&[]).map_err(|(pattern, reason)| RepoError::Pattern { pattern, reason })?;
-    let scan = scan(path, &rules, None).map_err(io("list"))?;
+    let scan = scan(path, &rules, None, &|_, _| Vec::new()).map_err(io("list"))?;
     let fault = |path: String, reason: String| Violation::error(path, "name-not-portable", reason);
     let mut violations: Vec<_> =
         scan.faults.into_iter().map(|found| fault(found.path, found.reason)).collect();

@@ -53,28 +53,21 @@ impl State {
         Ok(Some(Self { handle, temp }))
     }
 
-    /// The index of the checkout in `root`; `None` if there is none that can be read.
-    pub(super) fn index(root: &Handle) -> Option<Index> {
-        Index::decode(&read(root, Self::INDEX)?)
+    /// What the state of the checkout in `root` is.
+    pub(super) fn look(root: &Handle) -> Kept {
+        let (index, pending) = Self::files(root);
+        Kept::new(&index, &pending)
     }
 
-    /// The trees that interrupted checkouts were writing, the last one last.
-    pub(super) fn pending(root: &Handle) -> Vec<TreeId> {
-        let text = read(root, Self::PENDING)
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .unwrap_or_default();
-        text.lines().filter_map(|line| Hash::parse("tree id", line).ok()).map(TreeId).collect()
-    }
-
-    /// Tells whether the state is still what it was: equal when nothing was checked out between.
+    /// Tells whether the state is still what it was.
     pub(super) fn stamp(root: &Handle) -> Hash {
-        let parts = [Self::INDEX, Self::PENDING].map(|name| read(root, name).unwrap_or_default());
-        Hash::of(&parts.concat())
+        let (index, pending) = Self::files(root);
+        stamp(&index, &pending)
     }
 
-    /// The stamp of a folder without state.
-    pub(super) fn no_stamp() -> Hash {
-        Hash::of(&[])
+    fn files(root: &Handle) -> (Vec<u8>, Vec<u8>) {
+        let file = |name| read(root, name).unwrap_or_default();
+        (file(Self::INDEX), file(Self::PENDING))
     }
 
     /// Says what is about to be written, before the first file is, besides what was said before
@@ -106,6 +99,42 @@ impl State {
         self.temp.remove(name)?;
         self.temp.create(name, false)?.write_all(bytes)?;
         self.temp.rename(name, &self.handle, name)
+    }
+}
+
+/// What the state folder of a checkout says.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// The index, if there is one that can be read.
+    pub(super) index: Option<Index>,
+    /// The trees that interrupted checkouts were writing, the last one last.
+    pub(super) pending: Vec<TreeId>,
+    /// Equal to another one when nothing was checked out between.
+    pub(super) stamp: Hash,
+}
+
+impl Kept {
+    fn new(index: &[u8], pending: &[u8]) -> Self {
+        let text = std::str::from_utf8(pending).unwrap_or_default();
+        let ids = text.lines().filter_map(|line| Hash::parse("tree id", line).ok());
+        Self {
+            index: Index::decode(index),
+            pending: ids.map(TreeId).collect(),
+            stamp: stamp(index, pending),
+        }
+    }
+}
+
+fn stamp(index: &[u8], pending: &[u8]) -> Hash {
+    // An index ends with a hash of itself.
+    let end = &index[index.len().saturating_sub(blake3::OUT_LEN)..];
+    Hash::of(&[end, pending].concat())
+}
+
+impl Default for Kept {
+    /// What a folder without state says.
+    fn default() -> Self {
+        Self::new(&[], &[])
     }
 }
 

@@ -21,6 +21,7 @@ mod cli_over_s3;
 mod cli_search;
 mod cli_serve;
 mod cli_token;
+mod cli_unchanged;
 mod codec_properties;
 mod collect;
 mod conformance;

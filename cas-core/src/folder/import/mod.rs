@@ -24,7 +24,7 @@ use super::handle::identity;
 use super::ignored::Rules;
 use super::index::Known;
 use super::progress::Progress;
-use super::scan::{Scan, scan};
+use super::scan::{Recall, Scan, scan};
 use crate::env::Timestamp;
 use crate::name::{CommitId, Operation, TreeId};
 use crate::object::{Totals, collisions};
@@ -128,17 +128,16 @@ impl Repository {
         Self::check_branch(&request.book, &request.branch)?;
         let began = self.env.clock.now();
         let (present, forks) = self.present(request, options.verify_existing).await?;
-        let (scan, remembered) = std::thread::scope(|scope| {
-            let remembered = scope.spawn(|| Remembered::load(options));
-            (list(path, options), remembered.join().unwrap_or_default())
-        });
-        let scan = scan?;
-        let mut settled = remembered.recall(&scan);
-        if !options.verify_existing
-            && let Some(report) = remembered.unchanged(present, &settled)
-        {
+        let remembered = Remembered::new(options);
+        if let Some(report) = remembered.unchanged(path, present) {
             return Ok(report);
         }
+        let mut scan = std::thread::scope(|scope| {
+            scope.spawn(|| remembered.root());
+            list(path, options, &|folder, files| remembered.recall(folder, files))
+        })?;
+        let known = scan.folders.iter_mut().map(|folder| std::mem::take(&mut folder.known));
+        let mut settled: Settled = known.collect();
         let target = if options.dry_run {
             Target::DryRun { store: self.store.clone(), met: Mutex::default() }
         } else {
@@ -200,11 +199,13 @@ impl Repository {
                 None => (None, self.foresee(path, &trees, present.tree).await?),
             };
         }
-        if let Some(index) = options.index.as_deref().filter(|_| !options.dry_run)
-            && (report.mode != ImportMode::Unchanged || report.read > 0)
-        {
-            // The version is made by now: failing to write a cache is not failing to import.
-            let _ = remembered::save(index, &scan, &settled);
+        if let Some(index) = options.index.as_deref().filter(|_| !options.dry_run) {
+            let folders = remembered::folders(&scan, &options.exclude);
+            let is_news = report.mode != ImportMode::Unchanged || report.read > 0;
+            if is_news || folders.is_some() {
+                // The version is made by now: failing to write a cache is not failing to import.
+                let _ = remembered::save(index, &scan, &settled, folders);
+            }
         }
         Ok(report)
     }
@@ -290,14 +291,14 @@ impl ImportReport {
 }
 
 /// Lists the folder, refusing what no book can hold.
-fn list(path: &Path, options: &ImportOptions) -> Result<Scan, FolderError> {
+fn list(path: &Path, options: &ImportOptions, recall: &Recall<'_>) -> Result<Scan, FolderError> {
     let rules = Rules::new(&options.exclude)
         .map_err(|(pattern, reason)| FolderError::Repo(RepoError::Pattern { pattern, reason }))?;
     let skip = options.store_folder.as_deref().and_then(identity);
     if skip.is_some() && skip == identity(path) {
         return Err(io("import", path, std::io::Error::other("it is the store itself")));
     }
-    let mut scan = scan(path, &rules, skip).map_err(|source| io("list", path, source))?;
+    let mut scan = scan(path, &rules, skip, recall).map_err(|source| io("list", path, source))?;
     if scan.faults.is_empty() {
         return Ok(scan);
     }

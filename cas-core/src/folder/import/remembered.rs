@@ -1,74 +1,94 @@
 //! What the last import of a folder left: the index, which spares reading most of it again.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::{Difference, ImportOptions, ImportReport, Present, Settled};
-use crate::folder::index::{Index, IndexEntry};
-use crate::folder::scan::{Scan, ScannedFolder, threads};
+use crate::folder::handle::Handle;
+use crate::folder::index::{Folders, Index, IndexEntry, Known};
+use crate::folder::proof::proves_all;
+use crate::folder::scan::{Scan, ScannedFile};
 use crate::name::TreeId;
 use crate::object::Totals;
 
-/// The index, and what follows from it.
-#[derive(Debug, Default)]
-pub(super) struct Remembered {
-    index: Index,
-    /// The tree that all its files make.
-    root: Option<(TreeId, Totals)>,
+/// The index, and what follows from it; each found out when it is first asked for.
+#[derive(Debug)]
+pub(super) struct Remembered<'a> {
+    options: &'a ImportOptions,
+    index: OnceLock<Index>,
+    root: OnceLock<Option<(TreeId, Totals)>>,
 }
 
-impl Remembered {
-    pub(super) fn load(options: &ImportOptions) -> Self {
-        let bytes = options.index.as_deref().and_then(|path| std::fs::read(path).ok());
-        let index = bytes.and_then(|bytes| Index::decode(&bytes)).unwrap_or_default();
-        Self { root: index.root(), index }
+impl<'a> Remembered<'a> {
+    pub(super) fn new(options: &'a ImportOptions) -> Self {
+        Self { options, index: OnceLock::new(), root: OnceLock::new() }
     }
 
-    /// What the index knows of the scanned files.
-    pub(super) fn recall(&self, scan: &Scan) -> Settled {
-        let recall = |folder: &ScannedFolder| {
-            let below = self.index.below(&folder.path);
-            let files = folder.files.iter().map(|file| {
-                let known = below.get(file.name.as_str())?.known;
-                (known.proves(&file.stat) && known.kind() == file.kind).then_some(known)
-            });
-            files.collect()
-        };
-        let part = |folders: &[ScannedFolder]| folders.iter().map(recall).collect::<Settled>();
-        let size = scan.folders.len().div_ceil(threads()).max(1);
-        std::thread::scope(|scope| {
-            let parts: Vec<_> = scan
-                .folders
-                .chunks(size)
-                .map(|folders| scope.spawn(move || part(folders)))
-                .collect();
-            let parts = parts.into_iter().map(|part| match part.join() {
-                Ok(part) => part,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            parts.flatten().collect()
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let bytes = self.options.index.as_deref().and_then(|file| std::fs::read(file).ok());
+            bytes.and_then(|bytes| Index::decode(&bytes)).unwrap_or_default()
         })
     }
 
-    /// The report, if the index knows just the files that are there, and they make the branch's
-    /// present tree.
-    pub(super) fn unchanged(&self, present: Present, settled: &Settled) -> Option<ImportReport> {
-        let files = settled.iter().map(Vec::len).sum::<usize>();
-        let all_known = settled.iter().flatten().all(Option::is_some);
-        let (root, totals) = self.root?;
-        let same = all_known && files == self.index.entries().len() && present.tree == Some(root);
-        same.then(|| ImportReport::new(present, (root, totals), &Difference::default()))
+    /// The tree that all the files of the index make, and its totals.
+    pub(super) fn root(&self) -> Option<(TreeId, Totals)> {
+        *self.root.get_or_init(|| self.index().root())
+    }
+
+    /// What the index knows of the files scanned in a folder.
+    pub(super) fn recall(&self, folder: &str, files: &[ScannedFile]) -> Vec<Option<Known>> {
+        let below = self.index().below(folder);
+        let known = files.iter().map(|file| {
+            let known = below.get(file.name.as_str())?.known;
+            (known.proves(&file.stat) && known.kind() == file.kind).then_some(known)
+        });
+        known.collect()
+    }
+
+    /// The report, if the statuses of all files and folders show that the folder at `path` is what
+    /// it was, and that is the branch's present tree. Nothing is listed.
+    pub(super) fn unchanged(&self, path: &Path, present: Present) -> Option<ImportReport> {
+        let index = self.index();
+        let folders = index.folders.as_ref()?;
+        if self.options.verify_existing || folders.exclude != self.options.exclude {
+            return None;
+        }
+        let folder = Handle::open(path).ok()?;
+        let is_proved = std::thread::scope(|scope| {
+            scope.spawn(|| self.root());
+            proves_all(&folder, index)
+        });
+        let (root, totals) = self.root().filter(|_| is_proved)?;
+        let is_present = present.tree == Some(root);
+        is_present.then(|| ImportReport::new(present, (root, totals), &Difference::default()))
     }
 }
 
+/// What the folders were, if that will show whether they still are.
+pub(super) fn folders(scan: &Scan, exclude: &[String]) -> Option<Folders> {
+    let folders = scan.folders.iter().filter(|folder| !folder.is_store && !scan.is_hidden);
+    let all: Option<Vec<_>> =
+        folders.map(|folder| Some((folder.path.clone(), folder.stat?))).collect();
+    let all = all.filter(|all| !all.is_empty())?;
+    Some(Folders { exclude: exclude.to_owned(), all })
+}
+
 /// Keeps what is known for the next import.
-pub(super) fn save(path: &Path, scan: &Scan, settled: &Settled) -> std::io::Result<()> {
+pub(super) fn save(
+    path: &Path,
+    scan: &Scan,
+    settled: &Settled,
+    folders: Option<Folders>,
+) -> std::io::Result<()> {
     let entries = scan.folders.iter().zip(settled).flat_map(|(folder, settled)| {
         folder.files.iter().zip(settled).filter_map(|(file, known)| {
             let (path, known) = (folder.join(file.name.as_str()), (*known)?);
             Some(IndexEntry { path, known })
         })
     });
-    let index = Index::new(None, entries.collect());
+    let mut index = Index::new(None, entries.collect());
+    index.folders = folders;
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut temp = tempfile::NamedTempFile::new_in(folder)?;

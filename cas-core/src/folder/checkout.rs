@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use super::handle::{Handle, identity};
 use super::index::{Index, IndexEntry, Known, Origin};
@@ -277,7 +277,9 @@ impl Repository {
         progress.begin(Step::Write, plan.write.len() as u64);
         let (store, next) = (self.store.clone(), AtomicU64::new(0));
         let (path, link) = (path.to_owned(), options.link);
-        let writer = Arc::new(Writer { store, root, state, path, progress, next, link });
+        let objects = OnceLock::new();
+        let writer = Writer { store, root, state, path, progress, next, link, objects };
+        let writer = Arc::new(writer);
         writer.remove(&plan.remove, &plan.prune)?;
         writer.clear(&plan.clear, options.force)?;
         let task = writer.clone();

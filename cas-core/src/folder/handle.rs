@@ -143,9 +143,10 @@ impl Handle {
         Ok(fs::openat(&self.0, name, flags, Mode::from_raw_mode(mode))?.into())
     }
 
-    /// Makes `name` another name of the file at `source`; fails if there is anything of that name.
-    pub(super) fn link(&self, source: &Path, name: &str) -> io::Result<()> {
-        Ok(fs::linkat(fs::CWD, source, &self.0, name, AtFlags::empty())?)
+    /// Makes `to` in `folder` another name of the file at `path` below this directory; fails if
+    /// there is anything of that name.
+    pub(super) fn link(&self, path: &str, folder: &Self, to: &str) -> io::Result<()> {
+        Ok(fs::linkat(&self.0, path, &folder.0, to, AtFlags::empty())?)
     }
 
     /// Makes a new symlink; fails if there is anything of that name.

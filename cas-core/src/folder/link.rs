@@ -7,7 +7,6 @@
 //! name.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 
 use futures::StreamExt;
 use rustix::io::Errno;
@@ -18,12 +17,9 @@ use super::plan::Write;
 use super::write::{Writer, Written, check_size};
 use crate::limits;
 use crate::name::BlobId;
-use crate::object::EntryKind;
+use crate::object::{EntryKind, Kind};
 use crate::repo::Leaf;
-use crate::store::StoreError;
-
-/// The mode bits of a file that anybody may write to or run.
-const NOT_READ_ONLY: u32 = 0o333;
+use crate::store::{StoreError, layout};
 
 impl Writer {
     /// Makes `target` in `folder` another name of the blob's object, after verifying the object as
@@ -35,27 +31,48 @@ impl Writer {
         target: &str,
     ) -> Result<bool, FolderError> {
         let Leaf { path, kind, id, size } = &write.leaf;
-        let Some(object) = self.store.blob_file(id).filter(|_| *kind == EntryKind::File) else {
+        let Some(objects) = self.objects(id)?.filter(|_| *kind == EntryKind::File) else {
             return Ok(false);
         };
-        let is_read_only =
-            |found: std::fs::Metadata| found.is_file() && found.mode() & NOT_READ_ONLY == 0;
-        if !std::fs::symlink_metadata(&object).is_ok_and(is_read_only) {
-            return Ok(false);
-        }
         let verified = self.verify(id, *size).await;
         verified.map_err(|source| FolderError::Content { path: path.clone(), source })?;
-        match folder.link(&object, target).map_err(|error| (Errno::from_io_error(&error), error)) {
-            Ok(()) => Ok(true),
-            Err((Some(Errno::MLINK | Errno::NOENT), _)) => Ok(false),
+        let key = layout::object(Kind::Blob, id.hash());
+        let linked = objects.link(key.as_ref(), folder, target);
+        match linked.map_err(|error| (Errno::from_io_error(&error), error)) {
+            Ok(()) => {}
+            Err((Some(Errno::MLINK | Errno::NOENT), _)) => return Ok(false),
             Err((Some(Errno::XDEV), _)) => {
-                Err(self.cannot_link("the folder is on another file system than the store"))
+                return Err(self.cannot_link("it is on another file system than the store"));
             }
             Err((Some(Errno::PERM | Errno::NOTSUP), _)) => {
-                Err(self.cannot_link("the system does not let this user link the store's files"))
+                let reason = "the system does not let this user link the store's files";
+                return Err(self.cannot_link(reason));
             }
-            Err((_, source)) => Err(self.io("write", path.as_str(), source)),
+            Err((_, source)) => return Err(self.io("write", path.as_str(), source)),
         }
+        let failed = |source| self.io("look at", path.as_str(), source);
+        if folder.stat(target).map_err(failed)?.is_some_and(|stat| stat.is_read_only()) {
+            return Ok(true);
+        }
+        folder.remove(target).map_err(failed)?;
+        Ok(false)
+    }
+
+    /// The store's folder, if the blob may be a file in it.
+    fn objects(&self, id: &BlobId) -> Result<Option<&Handle>, FolderError> {
+        let Some(folder) = self.store.blob_folder(id) else {
+            return Ok(None);
+        };
+        if self.objects.get().is_none() {
+            let opened = Handle::open(folder).map_err(|source| FolderError::Io {
+                action: "open",
+                path: folder.to_owned(),
+                source,
+            })?;
+            // Another thread may have been faster.
+            let _ = self.objects.set(opened);
+        }
+        Ok(self.objects.get())
     }
 
     async fn verify(&self, id: &BlobId, size: u64) -> Result<(), StoreError> {

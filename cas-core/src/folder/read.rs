@@ -91,8 +91,9 @@ fn read_once(root: &Handle, path: &str) -> Result<Option<(BlobId, Fingerprint, D
         return Err(ReadFault::Gone);
     }
     let (id, size, data) = if before.size <= limits::WHOLE_BYTES {
-        let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or_default() + 1);
-        (&file).take(limits::WHOLE_BYTES + 1).read_to_end(&mut bytes)?;
+        // What came since shows in the status below.
+        let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or_default());
+        (&file).take(before.size).read_to_end(&mut bytes)?;
         let bytes = Bytes::from(bytes);
         (BlobId::of(&bytes), bytes.len() as u64, Data::Whole(bytes))
     } else {

@@ -37,6 +37,11 @@ impl Fingerprint {
         }
     }
 
+    /// Whether nobody may write to the file or run it.
+    pub(super) const fn is_read_only(&self) -> bool {
+        self.mode & 0o333 == 0
+    }
+
     /// What the file is in a book; `None` for what no book holds.
     pub(super) fn kind(&self) -> Option<EntryKind> {
         match FileType::from_raw_mode(self.mode) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures::StreamExt;
 
@@ -167,6 +167,8 @@ pub(super) struct Writer {
     pub(super) next: AtomicU64,
     /// Whether files become other names of the store's objects.
     pub(super) link: bool,
+    /// The store's folder, opened when it is needed.
+    pub(super) objects: OnceLock<Handle>,
 }
 
 impl Writer {

@@ -107,7 +107,8 @@ fn broken_rule(name: &str) -> Option<&'static str> {
 /// Whether Windows takes `name` for a device, with or without an ending.
 pub(super) fn is_device_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ');
-    if !(3..=8).contains(&stem.len()) {
+    let begins = |first: u8| matches!(first.to_ascii_lowercase(), b'c' | b'p' | b'a' | b'n' | b'l');
+    if !(3..=8).contains(&stem.len()) || !stem.bytes().next().is_some_and(begins) {
         return false;
     }
     let stem = stem.to_lowercase();

@@ -5,7 +5,7 @@
 //! encoding and one id.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::Deserialize;
 
 use crate::name::NameError;
 
@@ -52,12 +52,18 @@ pub enum DecodeError {
 ///
 /// Never for the values of this crate, which are arrays and scalars: those always encode.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_cbor::to_vec(value).expect("values of arrays and scalars always encode")
+    encode_into(Vec::new(), value)
+}
+
+/// The same at the end of `bytes`.
+fn encode_into<T: Serialize>(mut bytes: Vec<u8>, value: &T) -> Vec<u8> {
+    serde_cbor::to_writer(&mut bytes, value).expect("values of arrays and scalars always encode");
+    bytes
 }
 
 /// Reads `bytes` as a `T`, at most `limit` bytes long, and only in its canonical encoding.
-pub fn decode<T: Serialize + DeserializeOwned>(
-    bytes: &[u8],
+pub fn decode<'a, T: Serialize + Deserialize<'a>>(
+    bytes: &'a [u8],
     limit: usize,
 ) -> Result<T, DecodeError> {
     if bytes.len() > limit {
@@ -65,7 +71,7 @@ pub fn decode<T: Serialize + DeserializeOwned>(
     }
     let value: T = serde_cbor::from_slice(bytes)
         .map_err(|error| DecodeError::Malformed { reason: error.to_string() })?;
-    if encode(&value) != bytes {
+    if encode_into(Vec::with_capacity(bytes.len()), &value) != bytes {
         return Err(DecodeError::NotCanonical);
     }
     Ok(value)
@@ -75,8 +81,8 @@ pub fn decode<T: Serialize + DeserializeOwned>(
 ///
 /// Another version is refused by its number alone, whatever follows it, so that the error says
 /// what is the matter.
-pub fn decode_version<T: Serialize + DeserializeOwned>(
-    bytes: &[u8],
+pub fn decode_version<'a, T: Serialize + Deserialize<'a>>(
+    bytes: &'a [u8],
     limit: usize,
     known: u64,
 ) -> Result<T, DecodeError> {

@@ -1,5 +1,6 @@
 //! Trees: one directory, as sorted entries with totals.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -197,7 +198,7 @@ impl Tree {
     /// Reads the canonical encoding, leaving out entries whose names break a rule and returning
     /// those faults, so that a caller can list every one before refusing the tree.
     pub fn decode_with_faults(bytes: &[u8]) -> Result<(Self, Vec<DecodeError>), DecodeError> {
-        let (_, wire): (u64, Vec<WireEntry>) =
+        let (_, wire): (u64, Vec<WireEntry<'_>>) =
             codec::decode_version(bytes, limits::TREE_BYTES, VERSION)?;
         if !wire.is_sorted_by(|a, b| a.name.as_bytes() < b.name.as_bytes()) {
             return Err(DecodeError::Rule("tree entries are not sorted and unique".to_owned()));
@@ -303,22 +304,26 @@ pub(crate) fn encode_entries<'a>(
 
 /// An entry as encoded: name, kind, id, size, files.
 #[derive(Debug, Deserialize)]
-#[serde(from = "(String, u8, Hash, u64, u64)")]
-struct WireEntry {
-    name: String,
+#[serde(from = "(Text<'a>, u8, Hash, u64, u64)", bound(deserialize = "'de: 'a"))]
+struct WireEntry<'a> {
+    name: Cow<'a, str>,
     kind: u8,
     id: Hash,
     size: u64,
     files: u64,
 }
 
-impl From<(String, u8, Hash, u64, u64)> for WireEntry {
-    fn from((name, kind, id, size, files): (String, u8, Hash, u64, u64)) -> Self {
+/// A text, which is not copied where it stands in the bytes as it is: always, if they are canonical.
+#[derive(Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> From<(Text<'a>, u8, Hash, u64, u64)> for WireEntry<'a> {
+    fn from((Text(name), kind, id, size, files): (Text<'a>, u8, Hash, u64, u64)) -> Self {
         Self { name, kind, id, size, files }
     }
 }
 
-impl Serialize for WireEntry {
+impl Serialize for WireEntry<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (&self.name, self.kind, &self.id, self.size, self.files).serialize(serializer)
     }
@@ -360,8 +365,15 @@ fn broken_rule(entry: &Entry) -> Option<&'static str> {
     }
 }
 
-/// The pairs of names that are one file on a disk that ignores case or normalisation.
-pub fn collisions<'a>(names: impl Iterator<Item = &'a EntryName>) -> Vec<(EntryName, EntryName)> {
+/// The pairs of names, all different, that are one file on a disk that ignores case or normalisation.
+pub fn collisions<'a>(
+    names: impl Iterator<Item = &'a EntryName> + Clone,
+) -> Vec<(EntryName, EntryName)> {
+    // Most names are their own keys, and no two are the same.
+    let is_key = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if names.clone().all(|name| name.as_str().bytes().all(is_key)) {
+        return Vec::new();
+    }
     let mut keys: Vec<_> = names.map(|name| (collision_key(name.as_str()), name)).collect();
     keys.sort_unstable();
     let meet = keys.windows(2).filter(|pair| pair[0].0 == pair[1].0);

@@ -1,10 +1,11 @@
 //! The difference of two trees: exact, the same on every machine, opening only what differs.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::read::Found;
 use super::{RepoError, Repository, for_each};
-use crate::name::{BlobId, BookPath, EntryName, TreeId};
+use crate::name::{BlobId, BookPath, TreeId};
 use crate::object::{Entry, EntryKind, Tree};
 
 /// One path that differs.
@@ -110,14 +111,18 @@ fn compare(
     changes: &mut Vec<Change>,
     level: &mut Vec<Pair>,
 ) -> Result<(), RepoError> {
-    let mut names: BTreeMap<&EntryName, (Option<&Entry>, Option<&Entry>)> = BTreeMap::new();
-    for entry in old.entries() {
-        names.entry(&entry.name).or_default().0 = Some(entry);
-    }
-    for entry in new.entries() {
-        names.entry(&entry.name).or_default().1 = Some(entry);
-    }
-    for (name, (old, new)) in names {
+    let (mut olds, mut news) = (old.entries().iter().peekable(), new.entries().iter().peekable());
+    // Both are sorted by name.
+    loop {
+        let order = match (olds.peek(), news.peek()) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => old.name.cmp(&new.name),
+        };
+        let old = if order.is_le() { olds.next() } else { None };
+        let new = if order.is_ge() { news.next() } else { None };
+        let Some(name) = old.or(new).map(|entry| &entry.name) else { return Ok(()) };
         if old.zip(new).is_some_and(|(old, new)| old.same_content(new)) {
             continue;
         }
@@ -128,7 +133,6 @@ fn compare(
         }
         changes.extend(leaf_change(&below, old.and_then(side), new.and_then(side)));
     }
-    Ok(())
 }
 
 fn leaf_change(path: &BookPath, old: Option<Side>, new: Option<Side>) -> Option<Change> {

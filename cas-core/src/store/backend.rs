@@ -1,7 +1,7 @@
 //! The two traits between a repository and whatever keeps its data.
 
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::Path;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -49,9 +49,9 @@ pub trait Objects: Debug + Send + Sync {
         false
     }
 
-    /// The file that the object has of its own on this machine's disk, if it is there at all.
-    /// Objects elsewhere, or only in memory, have none.
-    fn file(&self, kind: Kind, id: &Hash) -> Option<PathBuf> {
+    /// The folder of this machine in which the object, if it is there at all, is a file of its own
+    /// at its [key](super::layout::object). Objects elsewhere, or only in memory, have none.
+    fn folder(&self, kind: Kind, id: &Hash) -> Option<&Path> {
         let _ = (kind, id);
         None
     }

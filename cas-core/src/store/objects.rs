@@ -1,14 +1,14 @@
 //! Objects in a bucket.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use object_store::path::Path as Key;
 
-use super::local::Stage;
+use super::local::{LocalStore, Stage};
 use super::once::Once;
 use super::{Bucket, ByteStream, ObjectWriter, Objects, StoreError, layout};
 use crate::env::Env;
@@ -63,8 +63,8 @@ impl Objects for BucketObjects {
         Ok(ids.filter(|id| prefix.matches(id)).collect())
     }
 
-    fn file(&self, kind: Kind, id: &Hash) -> Option<PathBuf> {
-        self.bucket.as_local().map(|local| local.path(&layout::object(kind, id)))
+    fn folder(&self, _: Kind, _: &Hash) -> Option<&Path> {
+        self.bucket.as_local().map(LocalStore::root)
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

@@ -1,7 +1,7 @@
 //! Objects in memory over a store: what was computed and is written nowhere.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -91,8 +91,8 @@ impl Objects for OverlayObjects {
         self.below.takes_in_order()
     }
 
-    fn file(&self, kind: Kind, id: &Hash) -> Option<PathBuf> {
-        if self.get(kind, id).is_some() { None } else { self.below.file(kind, id) }
+    fn folder(&self, kind: Kind, id: &Hash) -> Option<&Path> {
+        if self.get(kind, id).is_some() { None } else { self.below.folder(kind, id) }
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

@@ -1,6 +1,6 @@
 //! The typed store: values in, values out, every byte verified.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -90,10 +90,10 @@ impl Store {
         self.objects.takes_in_order()
     }
 
-    /// The file that a blob has of its own on this machine's disk, if it is there at all. Its bytes
-    /// are not verified, and nobody may ever write to it.
-    pub(crate) fn blob_file(&self, id: &BlobId) -> Option<PathBuf> {
-        self.objects.file(Kind::Blob, id.hash())
+    /// The folder of this machine in which a blob, if it is there at all, is a file of its own at
+    /// its key. Its bytes are not verified, and nobody may ever write to it.
+    pub(crate) fn blob_folder(&self, id: &BlobId) -> Option<&Path> {
+        self.objects.folder(Kind::Blob, id.hash())
     }
 
     /// Begins to write.

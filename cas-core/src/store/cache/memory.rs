@@ -4,7 +4,7 @@
 //! absence is not kept. What is written is not kept either until somebody reads it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -142,8 +142,8 @@ impl Objects for RememberedObjects {
         self.inner.takes_in_order()
     }
 
-    fn file(&self, kind: Kind, id: &Hash) -> Option<PathBuf> {
-        self.inner.file(kind, id)
+    fn folder(&self, kind: Kind, id: &Hash) -> Option<&Path> {
+        self.inner.folder(kind, id)
     }
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {

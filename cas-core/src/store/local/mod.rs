@@ -30,7 +30,7 @@ mod temp;
 mod upload;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -103,9 +103,9 @@ impl LocalStore {
         Ok(names.iter().all(|name| ours.contains(&name.as_str())))
     }
 
-    /// The file of the object at `key`, if there is one.
-    pub(crate) fn path(&self, key: &Key) -> PathBuf {
-        self.inner.disk.root().join(key.as_ref())
+    /// The folder.
+    pub(crate) fn root(&self) -> &Path {
+        self.inner.disk.root()
     }
 
     /// Removes `folder` and the folders right in it, as far as they are empty.

@@ -1,4 +1,4 @@
-//! Directories by handle: paths are walked one name at a time and never through a symlink.
+//! Directories by handle: paths are walked down from one and never through a symlink.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -6,6 +6,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use rustix::fs::ResolveFlags;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -47,8 +49,15 @@ impl Handle {
         Ok(Self(fs::openat(&self.0, name, FOLDER, Mode::empty())?))
     }
 
-    /// Walks down `path`, which is relative; empty for this directory itself.
+    /// Walks down `path`, which is relative; empty for this directory itself. There is nothing at
+    /// a path that leads upwards: an index may come from anywhere.
     pub(super) fn walk(&self, path: &str) -> io::Result<Walked> {
+        if path.split('/').any(|name| matches!(name, "." | "..")) {
+            return Ok(Walked::Missing);
+        }
+        if let Some(opened) = self.open_below(path) {
+            return Ok(Walked::Opened(opened));
+        }
         let mut at = Self(self.0.try_clone()?);
         let mut walked = 0;
         for name in path.split('/').filter(|name| !name.is_empty()) {
@@ -63,8 +72,27 @@ impl Handle {
         Ok(Walked::Opened(at))
     }
 
+    /// The directory at `path` below this one in one call, if the system can do that and no symlink
+    /// is on the way.
+    #[cfg(target_os = "linux")]
+    fn open_below(&self, path: &str) -> Option<Self> {
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
+        let opened = fs::openat2(&self.0, path, FOLDER, Mode::empty(), resolve);
+        opened.ok().filter(|_| !path.is_empty()).map(Self)
+    }
+
+    /// Not on this system.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "one signature on every system")]
+    const fn open_below(&self, _: &str) -> Option<Self> {
+        None
+    }
+
     /// Walks down `path`, making the directories that are missing.
     pub(super) fn make(&self, path: &str) -> io::Result<Self> {
+        if let Some(opened) = self.open_below(path) {
+            return Ok(opened);
+        }
         let mut at = Self(self.0.try_clone()?);
         for name in path.split('/').filter(|name| !name.is_empty()) {
             let below = match fs::openat(&at.0, name, FOLDER, Mode::empty()) {
@@ -192,5 +220,41 @@ impl Handle {
     /// The entries of this directory as the system lists them.
     pub(super) fn entries(&self) -> io::Result<fs::Dir> {
         Ok(fs::Dir::read_from(&self.0)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn walks_down_and_never_up_or_through_a_symlink() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        std::fs::write(folder.path().join("a/file"), "").unwrap();
+        std::os::unix::fs::symlink("a", folder.path().join("link")).unwrap();
+        let root = Handle::open(folder.path()).unwrap();
+        for path in ["", "a", "a/b"] {
+            let Walked::Opened(found) = root.walk(path).unwrap() else { panic!("{path:?}") };
+            let there = identity(&folder.path().join(path)).unwrap();
+            assert_eq!(found.stat_self().map(|stat| stat.st_ino).unwrap(), there.1, "{path:?}");
+        }
+        for path in ["..", "a/..", "a/../..", "./a", "missing", "a/missing", "/", "/etc"] {
+            let found = root.walk(path).unwrap();
+            assert!(!matches!(&found, Walked::Opened(at) if at.escapes(&root)), "{path:?}");
+        }
+        for (path, end) in [("link", 4), ("link/b", 4), ("a/file", 6), ("a/file/x", 6)] {
+            let found = root.walk(path).unwrap();
+            assert!(matches!(found, Walked::Blocked(at) if at == end), "{path:?}: {found:?}");
+        }
+    }
+
+    impl Handle {
+        /// Whether this is neither the directory `root` nor one right below it.
+        fn escapes(&self, root: &Self) -> bool {
+            let inode = |at: &Self| at.stat_self().unwrap().st_ino;
+            let above = self.folder("..").map(|above| inode(&above));
+            inode(self) != inode(root) && above.ok() != Some(inode(root))
+        }
     }
 }

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::FolderError;
 use super::handle::Handle;
 use super::plan::Write;
+use super::stat::Fingerprint;
 use super::write::{Writer, Written, check_size};
 use crate::limits;
 use crate::name::BlobId;
@@ -23,16 +24,16 @@ use crate::store::{StoreError, layout};
 
 impl Writer {
     /// Makes `target` in `folder` another name of the blob's object, after verifying the object as
-    /// if it were copied. `false` if it has to be copied.
+    /// if it were copied. Its status; `None` if it has to be copied.
     pub(super) async fn link_object(
         &self,
         write: &Write,
         folder: &Handle,
         target: &str,
-    ) -> Result<bool, FolderError> {
+    ) -> Result<Option<Fingerprint>, FolderError> {
         let Leaf { path, kind, id, size } = &write.leaf;
         let Some(objects) = self.objects(id)?.filter(|_| *kind == EntryKind::File) else {
-            return Ok(false);
+            return Ok(None);
         };
         let verified = self.verify(id, *size).await;
         verified.map_err(|source| FolderError::Content { path: path.clone(), source })?;
@@ -40,7 +41,7 @@ impl Writer {
         let linked = objects.link(key.as_ref(), folder, target);
         match linked.map_err(|error| (Errno::from_io_error(&error), error)) {
             Ok(()) => {}
-            Err((Some(Errno::MLINK | Errno::NOENT), _)) => return Ok(false),
+            Err((Some(Errno::MLINK | Errno::NOENT), _)) => return Ok(None),
             Err((Some(Errno::XDEV), _)) => {
                 return Err(self.cannot_link("it is on another file system than the store"));
             }
@@ -51,11 +52,11 @@ impl Writer {
             Err((_, source)) => return Err(self.io("write", path.as_str(), source)),
         }
         let failed = |source| self.io("look at", path.as_str(), source);
-        if folder.stat(target).map_err(failed)?.is_some_and(|stat| stat.is_read_only()) {
-            return Ok(true);
+        let stat = folder.stat(target).map_err(failed)?.filter(Fingerprint::is_read_only);
+        if stat.is_none() {
+            folder.remove(target).map_err(failed)?;
         }
-        folder.remove(target).map_err(failed)?;
-        Ok(false)
+        Ok(stat)
     }
 
     /// The store's folder, if the blob may be a file in it.

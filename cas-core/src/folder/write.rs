@@ -263,8 +263,8 @@ impl Writer {
         let temp = format!("{:x}", self.next.fetch_add(1, Ordering::Relaxed));
         let (folder, target) =
             if in_place { (handle, name) } else { (&self.state.temp, temp.as_str()) };
-        let linked = self.link && self.link_object(write, folder, target).await?;
-        if linked {
+        let linked = if self.link { self.link_object(write, folder, target).await? } else { None };
+        if linked.is_some() {
             // It is the store's own file.
         } else if *size <= limits::WHOLE_BYTES {
             let bytes = match self.store.get_blob(id).await {
@@ -295,12 +295,15 @@ impl Writer {
             // Of two names of one file none is moved.
             folder.remove(target).map_err(failed)?;
         }
-        let stat = handle
-            .stat(name)
-            .map_err(failed)?
-            .ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
+        let stat = match linked.filter(|_| in_place) {
+            Some(stat) => stat,
+            None => {
+                let found = handle.stat(name).map_err(failed)?;
+                found.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?
+            }
+        };
         let content = Side { kind: *kind, id: *id, size: *size };
-        Ok(Written { path: path.to_string(), stat, content, linked })
+        Ok(Written { path: path.to_string(), stat, content, linked: linked.is_some() })
     }
 
     fn walk(&self, folder: &str) -> Result<Walked, FolderError> {

@@ -76,9 +76,11 @@ impl Handle {
     /// is on the way.
     #[cfg(target_os = "linux")]
     fn open_below(&self, path: &str) -> Option<Self> {
+        if path.is_empty() {
+            return None;
+        }
         let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
-        let opened = fs::openat2(&self.0, path, FOLDER, Mode::empty(), resolve);
-        opened.ok().filter(|_| !path.is_empty()).map(Self)
+        fs::openat2(&self.0, path, FOLDER, Mode::empty(), resolve).ok().map(Self)
     }
 
     /// Not on this system.
@@ -118,6 +120,29 @@ impl Handle {
     /// The same as what it tells about a change: of a name having come or gone.
     pub(super) fn fingerprint(&self) -> io::Result<Fingerprint> {
         Ok(Fingerprint::new(&self.stat_self()?))
+    }
+
+    /// Whether the file system is one of those known to change the status of a directory with every
+    /// name that comes or goes in it.
+    #[cfg(target_os = "linux")]
+    #[expect(clippy::unnecessary_cast, reason = "types differ between systems")]
+    pub(super) fn notes_names(&self) -> bool {
+        const BTRFS: i64 = 0x9123_683e;
+        const EXT: i64 = 0xef53;
+        const F2FS: i64 = 0xf2f5_2010;
+        const OVERLAY: i64 = 0x794c_7630;
+        const TMPFS: i64 = 0x0102_1994;
+        const XFS: i64 = 0x5846_5342;
+        const ZFS: i64 = 0x2fc1_2fc1;
+        let kind = fs::fstatfs(&self.0).map(|found| found.f_type as i64);
+        kind.is_ok_and(|kind| [BTRFS, EXT, F2FS, OVERLAY, TMPFS, XFS, ZFS].contains(&kind))
+    }
+
+    /// Nothing is known of other systems.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "one signature on every system")]
+    pub(super) const fn notes_names(&self) -> bool {
+        false
     }
 
     /// The status of `name`, itself if it is a symlink; `None` if there is nothing.

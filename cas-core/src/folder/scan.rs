@@ -30,7 +30,7 @@ pub(super) struct Scan {
 pub(super) struct ScannedFolder {
     /// Its path; empty for the root.
     pub(super) path: String,
-    /// Its status, if it was settled before the folder was listed.
+    /// Its status, if it was settled before the folder was listed, and shows whatever comes or goes.
     pub(super) stat: Option<Fingerprint>,
     /// Whether it is the store's own, and was not looked into.
     pub(super) is_store: bool,
@@ -197,7 +197,7 @@ fn read_folder(job: &Job, skip: Option<(u64, u64)>) -> std::io::Result<FoundFold
     let stat = handle.fingerprint()?;
     let mut found = FoundFolder {
         rules: job.rules.clone(),
-        stat: stat.settled_before(seen).then_some(stat),
+        stat: (stat.settled_before(seen) && handle.notes_names()).then_some(stat),
         handle,
         is_store: false,
         is_hidden: false,

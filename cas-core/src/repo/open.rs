@@ -171,7 +171,7 @@ impl Reading {
         let Some(sides) = &self.live else {
             return Ok(vec![self.source; commits.len()]);
         };
-        let (_, upstream) = self.repo.bases().apart(self.id, sides.upstream).await?;
+        let (_, upstream) = self.repo.bases().apart(self.id, sides.upstream, None).await?;
         let source = |id| if upstream.contains(id) { Source::Upstream } else { Source::Own };
         Ok(commits.iter().map(source).collect())
     }

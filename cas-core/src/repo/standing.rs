@@ -75,9 +75,9 @@ impl Repository {
     /// How a branch stands to its upstream.
     pub async fn standing(&self, branch: Follower) -> Result<Standing, RepoError> {
         let Met { upstream_commit, theirs, bases } = self.met(&branch).await?;
-        let (ahead, behind) = self.bases().apart(branch.commit, theirs).await?;
-        let (ahead, behind) = (ahead.len() as u64, behind.len() as u64);
         let (tree, base) = (self.tree_id(branch.commit).await?, bases.first());
+        let (ahead, behind) = self.bases().apart(branch.commit, theirs, base.copied()).await?;
+        let (ahead, behind) = (ahead.len() as u64, behind.len() as u64);
         let totals = self.store.get_tree(&tree).await?.totals();
         let (changes, own_bytes) = match base {
             Some(base) => {

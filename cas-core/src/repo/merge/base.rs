@@ -153,14 +153,24 @@ impl Bases<'_> {
     }
 
     /// The commits that each of two histories has and the other has not.
+    ///
+    /// `base` is one that both have. If the ways from there are plain, nothing before it is read.
     pub(crate) async fn apart(
         &self,
         ours: CommitId,
         theirs: CommitId,
-    ) -> Result<(BTreeSet<CommitId>, BTreeSet<CommitId>), RepoError> {
+        base: Option<CommitId>,
+    ) -> Result<(HashSet<CommitId>, HashSet<CommitId>), RepoError> {
+        if let Some(base) = base
+            && let Some(our_way) = self.way(ours, base).await?
+            && let Some(their_way) = self.way(theirs, base).await?
+        {
+            return Ok((&our_way - &their_way, &their_way - &our_way));
+        }
         let parents = self.history(vec![ours, theirs]).await?;
         let (ours, theirs) = (ancestors(&parents, [ours]), ancestors(&parents, [theirs]));
-        Ok((&ours - &theirs, &theirs - &ours))
+        let apart = |a: &BTreeSet<CommitId>, b| a.difference(b).copied().collect();
+        Ok((apart(&ours, &theirs), apart(&theirs, &ours)))
     }
 
     /// The tree that two commits with these best common ancestors came of, and a repository that

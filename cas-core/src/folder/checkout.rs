@@ -16,7 +16,7 @@ use super::handle::{Handle, identity};
 use super::index::{Index, IndexEntry, Known, Origin};
 use super::plan::{Pending, Plan, Planner, Write, items, split};
 use super::progress::{Progress, Step};
-use super::proof::proves_all;
+use super::proof::proven_root;
 use super::stat::Tick;
 use super::write::{GROUP, State, Writer, groups};
 use super::{FolderError, STATE_FOLDER};
@@ -105,7 +105,7 @@ impl Repository {
             && options.index
             && finished
             && index.origin.as_ref() == Some(&origin)
-            && is_unchanged(root, &index, tree)
+            && proven_root(root, &index).is_some_and(|(proven, _)| proven == tree)
         {
             return Ok(CheckoutReport::unchanged(version.id, tree, &index));
         }
@@ -346,14 +346,6 @@ struct Target {
     seen: Hash,
     /// What interrupted checkouts were writing then.
     pending: Vec<TreeId>,
-}
-
-/// Whether the folder is just this tree, by its index and the statuses of its files.
-fn is_unchanged(root: &Handle, index: &Index, tree: TreeId) -> bool {
-    std::thread::scope(|scope| {
-        let makes = scope.spawn(|| index.makes(tree));
-        proves_all(root, index) && makes.join().unwrap_or(false)
-    })
 }
 
 /// Opens the folder; `None` if it does not exist yet.

@@ -6,6 +6,8 @@ use super::handle::{Handle, Walked};
 use super::index::{Index, IndexEntry};
 use super::plan::split;
 use super::stat::Fingerprint;
+use crate::name::TreeId;
+use crate::object::Totals;
 
 /// How many files a thread takes at once.
 const PIECE: usize = 512;
@@ -16,11 +18,19 @@ enum Piece<'a> {
     Folders(&'a [(String, Fingerprint)]),
 }
 
+/// The tree that the folder is, and its totals, if the index tells it and all statuses prove it.
+pub(super) fn proven_root(root: &Handle, index: &Index) -> Option<(TreeId, Totals)> {
+    std::thread::scope(|scope| {
+        let tree = scope.spawn(|| index.root());
+        if proves_all(root, index) { tree.join().ok().flatten() } else { None }
+    })
+}
+
 /// Whether every file that the index knows is there, with a status that proves its content, and
 /// every folder of which it knows all.
 ///
 /// Anything that is not so, or cannot be looked at, is `false`: who asks then looks closer.
-pub(super) fn proves_all(root: &Handle, index: &Index) -> bool {
+fn proves_all(root: &Handle, index: &Index) -> bool {
     let folders = index.folders.as_ref().map_or(&[][..], |folders| &folders.all);
     let pieces = folders.chunks(PIECE).map(Piece::Folders);
     let pieces: Vec<_> = pieces.chain(index.entries().chunks(PIECE).map(Piece::Files)).collect();

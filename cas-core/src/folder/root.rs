@@ -17,11 +17,6 @@ struct Open<'a> {
 }
 
 impl Index {
-    /// Whether all files together make this tree.
-    pub(super) fn makes(&self, tree: TreeId) -> bool {
-        self.root().is_some_and(|(root, _)| root == tree)
-    }
-
     /// The id of the tree that all files together make, and its totals. `None` if the totals are
     /// more than a number holds.
     ///

@@ -24,7 +24,7 @@ use super::handle::identity;
 use super::ignored::Rules;
 use super::index::Known;
 use super::progress::Progress;
-use super::scan::{Recall, Scan, scan};
+use super::scan::{Recall, Scan, ScannedFile, scan};
 use crate::env::Timestamp;
 use crate::name::{CommitId, Operation, TreeId};
 use crate::object::{Totals, collisions};
@@ -128,14 +128,12 @@ impl Repository {
         Self::check_branch(&request.book, &request.branch)?;
         let began = self.env.clock.now();
         let (present, forks) = self.present(request, options.verify_existing).await?;
-        let remembered = Remembered::new(options);
+        let remembered = Remembered::load(options);
         if let Some(report) = remembered.unchanged(path, present) {
             return Ok(report);
         }
-        let mut scan = std::thread::scope(|scope| {
-            scope.spawn(|| remembered.root());
-            list(path, options, &|folder, files| remembered.recall(folder, files))
-        })?;
+        let recall = |folder: &str, files: &[ScannedFile]| remembered.recall(folder, files);
+        let mut scan = list(path, options, &recall)?;
         let known = scan.folders.iter_mut().map(|folder| std::mem::take(&mut folder.known));
         let mut settled: Settled = known.collect();
         let target = if options.dry_run {

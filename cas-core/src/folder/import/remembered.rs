@@ -1,44 +1,30 @@
 //! What the last import of a folder left: the index, which spares reading most of it again.
 
 use std::path::Path;
-use std::sync::OnceLock;
 
 use super::{Difference, ImportOptions, ImportReport, Present, Settled};
 use crate::folder::handle::Handle;
 use crate::folder::index::{Folders, Index, IndexEntry, Known};
-use crate::folder::proof::proves_all;
+use crate::folder::proof::proven_root;
 use crate::folder::scan::{Scan, ScannedFile};
-use crate::name::TreeId;
-use crate::object::Totals;
 
-/// The index, and what follows from it; each found out when it is first asked for.
+/// The index, and what this import is to do.
 #[derive(Debug)]
 pub(super) struct Remembered<'a> {
     options: &'a ImportOptions,
-    index: OnceLock<Index>,
-    root: OnceLock<Option<(TreeId, Totals)>>,
+    index: Index,
 }
 
 impl<'a> Remembered<'a> {
-    pub(super) fn new(options: &'a ImportOptions) -> Self {
-        Self { options, index: OnceLock::new(), root: OnceLock::new() }
-    }
-
-    fn index(&self) -> &Index {
-        self.index.get_or_init(|| {
-            let bytes = self.options.index.as_deref().and_then(|file| std::fs::read(file).ok());
-            bytes.and_then(|bytes| Index::decode(&bytes)).unwrap_or_default()
-        })
-    }
-
-    /// The tree that all the files of the index make, and its totals.
-    pub(super) fn root(&self) -> Option<(TreeId, Totals)> {
-        *self.root.get_or_init(|| self.index().root())
+    pub(super) fn load(options: &'a ImportOptions) -> Self {
+        let bytes = options.index.as_deref().and_then(|file| std::fs::read(file).ok());
+        let index = bytes.and_then(|bytes| Index::decode(&bytes)).unwrap_or_default();
+        Self { options, index }
     }
 
     /// What the index knows of the files scanned in a folder.
     pub(super) fn recall(&self, folder: &str, files: &[ScannedFile]) -> Vec<Option<Known>> {
-        let below = self.index().below(folder);
+        let below = self.index.below(folder);
         let known = files.iter().map(|file| {
             let known = below.get(file.name.as_str())?.known;
             (known.proves(&file.stat) && known.kind() == file.kind).then_some(known)
@@ -49,17 +35,11 @@ impl<'a> Remembered<'a> {
     /// The report, if the statuses of all files and folders show that the folder at `path` is what
     /// it was, and that is the branch's present tree. Nothing is listed.
     pub(super) fn unchanged(&self, path: &Path, present: Present) -> Option<ImportReport> {
-        let index = self.index();
-        let folders = index.folders.as_ref()?;
+        let folders = self.index.folders.as_ref()?;
         if self.options.verify_existing || folders.exclude != self.options.exclude {
             return None;
         }
-        let folder = Handle::open(path).ok()?;
-        let is_proved = std::thread::scope(|scope| {
-            scope.spawn(|| self.root());
-            proves_all(&folder, index)
-        });
-        let (root, totals) = self.root().filter(|_| is_proved)?;
+        let (root, totals) = proven_root(&Handle::open(path).ok()?, &self.index)?;
         let is_present = present.tree == Some(root);
         is_present.then(|| ImportReport::new(present, (root, totals), &Difference::default()))
     }

@@ -32,6 +32,9 @@ use object_store::{
 /// in microseconds.
 const LEAP: usize = 16;
 
+/// More than a step of the clock that stamps files.
+const STEP: Duration = Duration::from_millis(11);
+
 /// How often a sleeper looks at the clock.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -66,7 +69,8 @@ impl HurriedClock {
         Ok(Self { path: path.into(), file, machine, leaps: Arc::default() })
     }
 
-    /// Lets time pass, when nobody does what must take none.
+    /// Lets time pass, when nobody does what must take none. What is written when this is over is
+    /// stamped later: a file system's clock goes by steps.
     ///
     /// # Errors
     ///
@@ -78,7 +82,9 @@ impl HurriedClock {
         let mut leap = [0; LEAP];
         leap[..8].copy_from_slice(&self.machine.now().as_micros().to_le_bytes());
         leap[8..].copy_from_slice(&(self.ahead() + by).to_le_bytes());
-        file.write_all(&leap)
+        file.write_all(&leap)?;
+        std::thread::sleep(STEP);
+        Ok(())
     }
 
     /// Lets no time pass until the answer is dropped.

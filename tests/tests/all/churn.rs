@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use cas_tests::hurried::{HurriedClock, HurriedStore};
 use cas_tests::{invariants, tell};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
+use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::collect::heedless_store;
@@ -37,6 +38,10 @@ const SECONDS: u64 = 10;
 /// In how many leaps a day passes, and how long one who collected rests, so that it does.
 const LEAPS: u64 = 5;
 const REST: Duration = Duration::from_millis(250);
+/// How long a collection takes that is slow.
+const SLOW: Duration = Duration::from_millis(500);
+/// How many times as long it may take until something was deleted.
+const PATIENCE: u32 = 20;
 /// How long a writer pauses after each turn, so that collections come to their end.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -97,21 +102,44 @@ impl Shared {
         Upkeep::new(Bucket::new(self.store.clone()), self.env.clone(), 4, Arc::new(NoProgress))
     }
 
-    /// How many collections came to their end.
-    fn collected(&self) -> u64 {
-        std::fs::metadata(self.folder.join("collected")).map_or(0, |found| found.len())
+    /// How many collections came to their end, and whether one deleted anything.
+    fn collected(&self) -> (u64, bool) {
+        let notes = std::fs::read(self.folder.join("collected")).unwrap_or_default();
+        (notes.len() as u64, notes.contains(&b'!'))
     }
 
-    fn note_collection(&self) {
+    fn note_collection(&self, deleted: bool) {
         let path = self.folder.join("collected");
         let mut file = File::options().create(true).append(true).open(path).unwrap();
-        file.write_all(b".").unwrap();
+        file.write_all(if deleted { b"!" } else { b"." }).unwrap();
+    }
+
+    /// Whether everybody is to come to an end.
+    fn is_over(&self) -> bool {
+        self.folder.join("over").exists()
     }
 
     async fn gc(&self, retention: Retention) -> Result<GcReport, UpkeepError> {
         let grace = Grace::Shared(limits::GRACE);
         let request = GcRequest { actor: actor("gc"), retention, grace, dry_run: false };
         self.upkeep().gc(&request).await
+    }
+}
+
+/// A folder that stays when a test fails.
+struct Kept(Option<TempDir>);
+
+impl Kept {
+    fn path(&self) -> &Path {
+        self.0.as_ref().unwrap().path()
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(folder) = self.0.take_if(|_| std::thread::panicking()) {
+            tell(&format!("churn: the store is kept at {}", folder.keep().display()));
+        }
     }
 }
 
@@ -130,13 +158,13 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, until: Instant) {
+    async fn run(mut self) {
         let main = self.head(&RefName::main()).await.unwrap();
         let files = self.files(main).await.unwrap();
         self.versions.insert(main, files);
         let own = self.repo.ref_request(&book(), &self.own, "begin");
         self.repo.create_ref(&own, main).await.unwrap();
-        while Instant::now() < until {
+        while !self.shared.is_over() {
             let began = self.shared.clock.now();
             let did = self.turn().await;
             self.judge(did, began, "a turn");
@@ -254,9 +282,9 @@ impl Writer {
 }
 
 /// Somebody who collects.
-async fn collect(shared: &Shared, mut random: Random, until: Instant) {
+async fn collect(shared: &Shared, mut random: Random) {
     let (mut deleted, mut rescued, mut failed) = (0, 0, 0);
-    while Instant::now() < until {
+    while !shared.is_over() {
         let retention = match random.below(4) {
             0 => Retention::All,
             1 => Retention::Newest(2),
@@ -267,6 +295,7 @@ async fn collect(shared: &Shared, mut random: Random, until: Instant) {
             Ok(report) => {
                 deleted += report.deleted.objects;
                 rescued += report.rescued.objects;
+                shared.note_collection(report.deleted.objects > 0);
             }
             // The other one may be deleting what is being marked, and hours pass in the middle of a
             // request. Whether anything is damaged is looked at in the end.
@@ -275,7 +304,6 @@ async fn collect(shared: &Shared, mut random: Random, until: Instant) {
                 failed += 1;
             }
         }
-        shared.note_collection();
         tokio::time::sleep(REST).await;
         if random.below(12) == 0 {
             let _ = shared.upkeep().gc_cancel(&actor("gc")).await;
@@ -289,24 +317,23 @@ async fn collect(shared: &Shared, mut random: Random, until: Instant) {
 async fn one_of_the_processes() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let (who, seed) = (number(NUMBER, 0), number("CAS_TEST_CHURN_SEED", 1));
-    let seconds = number("CAS_TEST_CHURN_SECONDS", SECONDS);
-    let until = Instant::now() + Duration::from_secs(seconds);
     let shared = Shared::open(Path::new(&folder));
     let random = Random(seed * PROCESSES + who);
     if who < COLLECTORS {
-        return collect(&shared, random, until).await;
+        return collect(&shared, random).await;
     }
     let name = format!("w{who}");
     let (repo, own) = (shared.repository(&name), RefName::parse(&format!("users/{name}")).unwrap());
     let (versions, done, refused) = (BTreeMap::new(), 0, 0);
-    Writer { shared, repo, random, name, own, versions, done, refused }.run(until).await;
+    Writer { shared, repo, random, name, own, versions, done, refused }.run().await;
 }
 
 #[test]
 fn invariant_gc_safe_16_processes_some_of_which_collect() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("store")).unwrap();
-    let shared = Shared::open(folder.path());
+    let kept = Kept(Some(tempfile::tempdir().unwrap()));
+    let folder = kept.path();
+    std::fs::create_dir(folder.join("store")).unwrap();
+    let shared = Shared::open(folder);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let repo = shared.repository("ada");
@@ -317,31 +344,36 @@ fn invariant_gc_safe_16_processes_some_of_which_collect() {
     let start = |who: u64| {
         let mut command = Command::new(&own);
         command.args(["--exact", "churn::one_of_the_processes", "--nocapture"]);
-        command.env(FOLDER, folder.path()).env(NUMBER, who.to_string());
-        let said = File::create(folder.path().join(format!("said-{who}"))).unwrap();
+        command.env(FOLDER, folder).env(NUMBER, who.to_string());
+        let said = File::create(folder.join(format!("said-{who}"))).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap()
     };
     let mut processes: Vec<_> = (0..PROCESSES).map(start).collect();
     let mut random = Random(number("CAS_TEST_CHURN_SEED", 1));
-    // Minutes, until collections have come to their end, and then a day in a moment.
+    // Minutes, until collections have come to their end, and then a day in a moment. On a machine
+    // that is busy elsewhere they take long, and time passes more slowly.
     let (mut leaps, mut enough) = (0, COLLECTORS);
+    let (began, mut newest, mut since) = (Instant::now(), 0, Instant::now());
+    let time = Duration::from_secs(number("CAS_TEST_CHURN_SECONDS", SECONDS));
     while processes.iter_mut().any(|process| process.try_wait().unwrap().is_none()) {
         std::thread::sleep(Duration::from_millis(10 + random.below(30)));
-        if leaps == 0 && shared.collected() >= enough {
-            (leaps, enough) = (LEAPS, shared.collected() + COLLECTORS);
+        let (collected, deleted) = shared.collected();
+        if leaps == 0 && collected >= enough {
+            (leaps, enough) = (LEAPS, collected + COLLECTORS);
         }
-        let minutes = if leaps == 0 { random.below(12) } else { 300 };
+        if collected > newest {
+            (newest, since) = (collected, Instant::now());
+        }
+        let passed = began.elapsed();
+        if passed > time && (deleted || passed > time * PATIENCE) && !shared.is_over() {
+            File::create(folder.join("over")).unwrap();
+        }
+        let most = if since.elapsed() < SLOW { 12 } else { 2 };
+        let minutes = if leaps == 0 { random.below(most) } else { 300 };
         leaps -= leaps.min(1);
         shared.clock.leap(Duration::from_mins(minutes)).unwrap();
     }
     let ended: Vec<_> = processes.iter_mut().map(|process| process.wait().unwrap()).collect();
-    let folder = if ended.iter().all(ExitStatus::success) {
-        folder.path().to_owned()
-    } else {
-        let kept = folder.keep();
-        tell(&format!("churn: the store is kept at {}", kept.display()));
-        kept
-    };
     let mut sums = BTreeMap::<String, u64>::new();
     for (who, status) in ended.into_iter().enumerate() {
         let said = std::fs::read_to_string(folder.join(format!("said-{who}"))).unwrap();

@@ -1,8 +1,10 @@
 //! The second run: deleting what was condemned and is still reached by nothing.
 //!
-//! Commits go first, then trees, then blobs, so that a run that is broken off leaves nothing that
-//! names what is gone.
+//! Commits go first, then trees, then blobs, so that a run that is broken off leaves no version
+//! whose content is gone; one whose history is gone goes when the deletion is finished
+//! ([`severed`](super::severed)).
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -46,6 +48,10 @@ impl Run<'_> {
         list: &CondemnedList,
         published: Timestamp,
     ) -> Result<(), UpkeepError> {
+        let severed = match list.state {
+            ListState::Deleting => self.upkeep.severed(list).await?,
+            _ => BTreeSet::new(),
+        };
         if list.state == ListState::Condemned && !self.request.dry_run {
             // From here on it cannot be taken back.
             let step = step(GcEvent::Deleting, Some(list.seq), &self.request.actor, &self.id);
@@ -59,7 +65,7 @@ impl Run<'_> {
                 let reached = self.marked.reached(kind, usize::from(part.shard))?;
                 let of_kind = records.iter().filter_map(|found| id_of(kind, found));
                 let (stays, goes): (Vec<_>, Vec<_>) =
-                    of_kind.partition(|id| is_among(&reached, id));
+                    of_kind.partition(|id| is_among(&reached, id) && !severed.contains(id));
                 for id in stays {
                     let found = self.upkeep.bucket.look(&layout::object(kind, &id)).await?;
                     self.report.rescued.add(found.map_or(0, |found| found.size));
@@ -182,7 +188,7 @@ impl Upkeep {
 }
 
 /// The id in a record of a list, if it is of this kind.
-fn id_of(kind: Kind, found: &[u8; RECORD_BYTES]) -> Option<Hash> {
+pub(super) fn id_of(kind: Kind, found: &[u8; RECORD_BYTES]) -> Option<Hash> {
     let id = Hash::from_bytes(*found.last_chunk::<32>()?);
     (record(kind, &id) == *found).then_some(id)
 }

@@ -9,6 +9,7 @@ mod condemn;
 mod delete;
 mod mark;
 mod report;
+mod severed;
 
 pub use mark::Retention;
 pub use report::{GcReport, GcStatus, OpenList, Tally};

@@ -1,8 +1,10 @@
 //! Versions that are neither there nor gone: a collection leaves none, whoever comes between.
 
+use std::collections::BTreeSet;
+
 use cas_core::object::Kind;
 use cas_core::store::layout;
-use cas_tests::faulty::{FaultyStore, snapshot};
+use cas_tests::faulty::{Fault, FaultyStore, snapshot};
 use object_store::ObjectStoreExt;
 
 use super::*;
@@ -91,6 +93,51 @@ async fn invariant_gc_safe_a_version_that_is_brought_back_is_whole_or_gone() {
             break;
         }
     }
+}
+
+/// Several versions, one upon the other, are the log's alone, and the run that deletes them is
+/// broken off at its n-th call; the one that finishes it keeps all. Says what is there by half then,
+/// how many of the versions are there, and whether there was an n-th call.
+async fn deletion_broken_off(n: u64) -> (Vec<String>, usize, bool) {
+    let shelf = Shelf::new().await;
+    let mut versions = Vec::new();
+    for text in [b"0", b"1", b"2", b"3", b"4", b"5"] {
+        let before = match versions.len() {
+            0 => Precondition::Absent,
+            many => is(format!("{}", many - 1).as_bytes()),
+        };
+        let id = format!("version {}", versions.len());
+        versions.push(edit(&shelf.repo, &id, &[put("c.md", text, before)]).await);
+    }
+    reset(&shelf.repo, "back once more", shelf.base).await.unwrap();
+    shelf.wait();
+    shelf.gc().await;
+    shelf.wait();
+    let faulty = FaultyStore::new(shelf.store.clone()).with_fault(n, Fault::Refused);
+    let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
+    let _ = collect(&store, &shelf.clock, Retention::Newest(1)).await;
+    shelf.gc_keeping(Retention::All).await;
+    shelf.check("after deleting").await;
+    let mut left = 0;
+    for version in versions {
+        left += usize::from(shelf.has(version).await);
+    }
+    (halves(&shelf).await, left, faulty.calls() < n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_a_deletion_broken_off_leaves_no_version_without_its_history() {
+    let mut left = BTreeSet::new();
+    for n in 1.. {
+        let (halves, versions, over) = deletion_broken_off(n).await;
+        assert_eq!(halves, [""; 0], "broken off at call {n}");
+        left.insert(versions);
+        if over {
+            break;
+        }
+    }
+    // All that is asked to be kept is, unless its deletion had begun.
+    assert!(left.contains(&6) && left.contains(&0) && left.len() > 2, "{left:?}");
 }
 
 /// A writer that has seen which lists are open.

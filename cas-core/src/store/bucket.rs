@@ -278,6 +278,13 @@ impl Bucket {
         }
     }
 
+    /// Makes deletions durable before others follow: on a disk a power cut could undo the earlier
+    /// and leave the later.
+    pub(crate) fn settle_deletions(&self) -> Result<(), StoreError> {
+        let synced = self.local.as_ref().map_or(Ok(()), LocalStore::sync);
+        synced.map_err(StoreError::io("make deletions durable"))
+    }
+
     /// Writes the object, whatever is there.
     pub(crate) async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), StoreError> {
         self.check_open()?;

@@ -53,8 +53,8 @@ pub(crate) enum GcEvent {
     Cancelled = 4,
     /// No writer can rely any more on what it saw before a list was deleted.
     Retired = 5,
-    /// Everything that nothing reaches was deleted at once, by somebody who said that nobody else
-    /// used the store.
+    /// Everything that nothing reaches is deleted at once, by somebody who said that nobody else
+    /// uses the store: once when it begins, and again with the counts when it is done.
     Swept = 6,
 }
 

@@ -119,11 +119,11 @@ impl GcLog {
         Err(last.unwrap_or_else(|| damaged(&layout::gc_slot(seq), refused())))
     }
 
-    /// Whether anything was ever deleted.
+    /// Whether anything was ever deleted, or was about to be.
     pub(crate) async fn has_deleted(&self) -> Result<bool, StoreError> {
         let mut next = self.head().await?;
         while let Some((_, entry)) = next {
-            if entry.deleted > 0 || entry.event == GcEvent::Deleting {
+            if entry.deleted > 0 || matches!(entry.event, GcEvent::Deleting | GcEvent::Swept) {
                 return Ok(true);
             }
             next = if entry.seq > 1 { self.entry(entry.seq - 1).await? } else { None };

@@ -127,6 +127,11 @@ impl LocalStore {
         }
     }
 
+    /// Makes everything durable that was done until now, deletions too.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        self.inner.disk.sync_everything()
+    }
+
     /// Begins a batch of objects that become durable together.
     pub(crate) fn stage(&self) -> Stage {
         Stage::new(self.clone())

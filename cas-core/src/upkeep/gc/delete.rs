@@ -72,6 +72,7 @@ impl Run<'_> {
                 }
                 self.delete_all(kind, goes, written).await?;
             }
+            self.settle()?;
         }
         if self.request.dry_run {
             return Ok(());
@@ -84,10 +85,23 @@ impl Run<'_> {
     pub(super) async fn sweep(&mut self) -> Result<(), UpkeepError> {
         self.upkeep.progress.begin(Progress::Collect, 0);
         let mut lists = pin!(self.upkeep.listed(by_kind(&ORDER)).await?);
+        let mut begun = self.request.dry_run;
+        let mut last = Kind::Commit;
         while let Some(listed) = lists.next().await {
             let listed = listed?;
             let kind = listed.kind;
-            let ids = self.survey(listed)?.into_iter().map(|stored| stored.id).collect();
+            if kind != last {
+                self.settle()?;
+            }
+            last = kind;
+            let ids: Vec<_> = self.survey(listed)?.into_iter().map(|stored| stored.id).collect();
+            if !begun && !ids.is_empty() {
+                // Whatever ends this, it is known that what is missing was deleted, not lost.
+                let step = step(GcEvent::Swept, None, &self.request.actor, &self.id);
+                let open = self.open().to_vec();
+                self.append(step, |_| open).await?;
+                begun = true;
+            }
             // Nobody puts anything again: nobody else is there.
             self.delete_all(kind, ids, Timestamp::from_micros(u64::MAX)).await?;
         }
@@ -100,6 +114,15 @@ impl Run<'_> {
         self.report.retired = open.len() as u64;
         for list in &open {
             self.upkeep.remove_parts(list).await?;
+        }
+        Ok(())
+    }
+
+    /// What was deleted stays deleted, before what it names follows.
+    fn settle(&self) -> Result<(), UpkeepError> {
+        let deletes = !self.request.dry_run && self.report.deleted.objects > 0;
+        if deletes {
+            self.upkeep.bucket.settle_deletions()?;
         }
         Ok(())
     }

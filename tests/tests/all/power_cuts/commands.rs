@@ -8,7 +8,9 @@ use cas_core::env::Env;
 use cas_core::folder::{ImportOptions, NoProgress};
 use cas_core::name::{Operation, RefName, RequestId};
 use cas_core::refs::Expectation;
-use cas_core::repo::{Precondition, Repository, UpstreamChoice, VersionRequest};
+use cas_core::repo::{
+    Precondition, Repository, SyncRequest, SyncStatus, UpstreamChoice, VersionRequest,
+};
 use cas_core::store::{Bucket, LocalStore, Store, Writers, create, open};
 use cas_core::upkeep::{GcRequest, Grace, Retention, Upkeep};
 use cas_tests::env::test_env;
@@ -31,6 +33,10 @@ pub(super) enum Command {
     Put,
     /// `cas branch create --stdin`, more than are synced one by one.
     Branches,
+    /// `cas put` of a page of each reader, and of one of the book.
+    Edits,
+    /// `cas sync` of every reader: more objects than are synced one by one.
+    Sync,
     /// `cas reset` to the version before.
     Reset,
     /// `cas gc --grace 0`.
@@ -40,12 +46,14 @@ pub(super) enum Command {
 }
 
 /// In this order on one store.
-pub(super) const COMMANDS: [Command; 8] = [
+pub(super) const COMMANDS: [Command; 10] = [
     Command::Init,
     Command::Import(0),
     Command::Put,
     Command::Import(1),
     Command::Branches,
+    Command::Edits,
+    Command::Sync,
     Command::Reset,
     Command::Collect,
     Command::Copy,
@@ -82,6 +90,13 @@ impl Materials {
     fn version(&self, version: usize) -> PathBuf {
         self.home.path().join(version.to_string())
     }
+}
+
+/// How many readers there are.
+const READERS: u32 = 6;
+
+fn reader(n: u32) -> RefName {
+    RefName::parse(&format!("users/r{n}")).unwrap()
 }
 
 fn version_request(message: &str, id: &str) -> VersionRequest {
@@ -129,6 +144,8 @@ impl Command {
                 Ok(())
             }
             Self::Branches => branches(&repo).await,
+            Self::Edits => edits(&repo).await,
+            Self::Sync => sync(&repo).await,
             Self::Reset => reset(&repo).await,
             Self::Collect => collect(bucket, env).await,
             Self::Copy => {
@@ -141,7 +158,7 @@ impl Command {
 }
 
 async fn branches(repo: &Repository) -> Outcome {
-    let names: Vec<_> = (0..6).map(|n| RefName::parse(&format!("users/r{n}")).unwrap()).collect();
+    let names: Vec<_> = (0..READERS).map(reader).collect();
     let from = "book@main".parse()?;
     let start = repo.branch_start(&from, &UpstreamChoice::Default, None).await?;
     let request = RequestId::parse("branches-1")?;
@@ -151,14 +168,35 @@ async fn branches(repo: &Repository) -> Outcome {
     Ok(())
 }
 
+async fn edits(repo: &Repository) -> Outcome {
+    for n in 0..READERS {
+        let id = format!("own-{n}");
+        let request = VersionRequest { branch: reader(n), ..version_request("own", &id) };
+        let page = [put(&format!("part0/own{n}.md"), b"own", Precondition::Unsaid)];
+        repo.edit(&request, Operation::put(), &page).await?;
+    }
+    let page = [put("part0/new.md", b"newer", Precondition::Unsaid)];
+    repo.edit(&version_request("put", "put-2"), Operation::put(), &page).await?;
+    Ok(())
+}
+
+async fn sync(repo: &Repository) -> Outcome {
+    let request = SyncRequest::new(book(), "users/*");
+    let report = repo.sync(&request, &mut |_, _| Box::pin(std::future::ready(()))).await?;
+    let fine = report.count(SyncStatus::Merged) + report.count(SyncStatus::UpToDate);
+    if fine != u64::from(READERS) {
+        return Err(format!("{report:?}").into());
+    }
+    Ok(())
+}
+
 async fn reset(repo: &Repository) -> Outcome {
     let log = cas_tests::invariants::log(repo.store(), &book(), &RefName::main()).await;
     let first = log.map_err(|error| error.to_string())?[0].entry.target.unwrap();
     let request = repo.ref_request(&book(), &RefName::main(), "back");
     repo.reset_branch(&request, Expectation::Any, first).await?;
-    for n in 0..6 {
-        let name = RefName::parse(&format!("users/r{n}")).unwrap();
-        let request = repo.ref_request(&book(), &name, "gone");
+    for n in 0..READERS {
+        let request = repo.ref_request(&book(), &reader(n), "gone");
         repo.delete_ref(&request, Expectation::Any).await?;
     }
     Ok(())

@@ -18,13 +18,15 @@ use cas_core::env::Env;
 use cas_core::folder::{ImportOptions, NoProgress};
 use cas_core::name::{Actor, BlobId, BookId, BookPath, HashPrefix, Operation, RefName};
 use cas_core::repo::{Content, Edit, PathEdit, Precondition, Repository, VersionRequest};
-use cas_core::store::{Bucket, Store, Writers, create};
+use cas_core::store::{Bucket, LocalStore, Store, Writers, create};
 use cas_tests::tell;
 use futures::{StreamExt, TryStreamExt};
-use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 type Failure = Box<dyn std::error::Error>;
+
+/// Where Linux has a file system in memory.
+const MEMORY: &str = "/dev/shm";
 
 /// How many objects are written at once.
 const AT_ONCE: usize = 16;
@@ -36,14 +38,16 @@ async fn main() -> Result<(), Failure> {
         return Err("give FOLDER VERSIONS SOURCE".into());
     };
     let (folder, versions) = (PathBuf::from(folder), versions.parse::<u64>()?);
-    let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    grow(Arc::clone(&memory), versions, Path::new(source)).await?;
+    // A folder of a file system in memory: nothing waits for a disk.
+    let in_memory = tempfile::Builder::new().prefix("cas-").tempdir_in(MEMORY)?;
+    let memory = LocalStore::create(in_memory.path())?;
+    grow(memory.clone(), versions, Path::new(source)).await?;
     std::fs::create_dir(&folder)?;
     let objects: Vec<_> = memory.list(None).try_collect().await?;
     let count = objects.len();
     let mut reads = futures::stream::iter(objects)
         .map(|object| {
-            let memory = Arc::clone(&memory);
+            let memory = memory.clone();
             async move {
                 let bytes = memory.get(&object.location).await?.bytes().await?;
                 Ok::<_, object_store::Error>((object.location, bytes))
@@ -62,8 +66,8 @@ async fn main() -> Result<(), Failure> {
 }
 
 /// Makes the versions.
-async fn grow(memory: Arc<dyn ObjectStore>, versions: u64, source: &Path) -> Result<(), Failure> {
-    let (bucket, env) = (Bucket::new(memory), Env::system());
+async fn grow(memory: LocalStore, versions: u64, source: &Path) -> Result<(), Failure> {
+    let (bucket, env) = (Bucket::local(memory), Env::system());
     create(&bucket, "memory", Writers::Any, &env).await?;
     let store = Store::in_bucket(&bucket, &env);
     let repo = Repository::new(store, env.clone(), Actor::parse("bench")?, 4);

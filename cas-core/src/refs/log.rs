@@ -109,7 +109,7 @@ impl RefLog {
         book: &BookId,
         name: &RefName,
     ) -> Result<Option<LogEntry>, RefError> {
-        let Some(key) = self.bucket.first_below(&layout::log(book, name)).await? else {
+        let Some(key) = self.bucket.newest_slot(&layout::log(book, name)).await? else {
             return Ok(None);
         };
         // Listing the log of a bucket lists folders below it as well: only a slot of this very log

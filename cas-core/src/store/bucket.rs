@@ -1,5 +1,6 @@
 //! The few primitives that everything is made of, over any object store.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -364,11 +365,19 @@ impl Bucket {
         Ok(first.map(|meta| self.below(&meta.location)))
     }
 
+    /// The newest slot of the log in `folder`, or a key that comes before it; `None` if there is
+    /// none.
+    pub(crate) async fn newest_slot(&self, folder: &Key) -> Result<Option<Key>, StoreError> {
+        let Some(local) = &self.local else {
+            return self.first_below(folder).await;
+        };
+        let name = local.newest_slot(folder).map_err(StoreError::io(format!("list {folder}")))?;
+        Ok(name.map(|name| folder.parts().chain([name.into()]).collect()))
+    }
+
     /// The names of the folders right below `folder`, in order.
     pub(crate) async fn folders(&self, folder: &Key) -> Result<Vec<String>, StoreError> {
-        let (mut names, _) = self.level(Some(folder)).await?;
-        names.sort_unstable();
-        Ok(names)
+        Ok(self.level(Some(folder)).await?.0)
     }
 
     /// All keys below `folder`, in order.
@@ -378,18 +387,27 @@ impl Bucket {
         let mut keys: Vec<_> =
             list.try_collect().await.map_err(StoreError::backend("list", folder))?;
         keys.sort_unstable();
+        keys.dedup();
         Ok(keys)
     }
 
-    /// All keys below `folder` with what there is to know of what is at them, in no order.
+    /// All keys below `folder` with what there is to know of what is at them, in order. Of a key
+    /// that is told twice, what was written last.
     pub(crate) async fn looks(&self, folder: &Key) -> Result<Vec<(Key, Looked)>, StoreError> {
         let at = self.at(folder);
         let list = self.store.list(Some(&at));
         let looks = list.map_ok(|meta| (self.below(&meta.location), Looked::of(&meta)));
-        looks.try_collect().await.map_err(StoreError::backend("list", folder))
+        let mut looks: Vec<(Key, Looked)> =
+            looks.try_collect().await.map_err(StoreError::backend("list", folder))?;
+        looks.sort_unstable_by(|(a, at), (b, other)| {
+            a.cmp(b).then_with(|| other.modified.cmp(&at.modified))
+        });
+        looks.dedup_by(|(key, _), (before, _)| key == before);
+        Ok(looks)
     }
 
-    /// The names of the folders and of the objects right below `folder`, or below the root.
+    /// The names of the folders and of the objects right below `folder`, or below the root, each
+    /// once and in order.
     pub(crate) async fn level(
         &self,
         folder: Option<&Key>,
@@ -398,9 +416,12 @@ impl Bucket {
         let list = self.store.list_with_delimiter(at.as_ref()).await;
         let shown = folder.map_or("the bucket", AsRef::as_ref);
         let list = list.map_err(StoreError::backend("list", shown))?;
-        let name = |key: &Key| key.filename().map(str::to_owned);
-        let folders = list.common_prefixes.iter().filter_map(name).collect();
-        Ok((folders, list.objects.iter().filter_map(|meta| name(&meta.location)).collect()))
+        let objects: Vec<_> = list.objects.into_iter().map(|meta| meta.location).collect();
+        let [folders, objects] = [list.common_prefixes, objects].map(|keys| {
+            let names = keys.iter().filter_map(|key| key.filename().map(str::to_owned));
+            names.collect::<BTreeSet<_>>().into_iter().collect()
+        });
+        Ok((folders, objects))
     }
 
     /// A page of at most `max` keys below `folder`, and the token of the next; `None` where the

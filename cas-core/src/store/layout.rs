@@ -96,7 +96,12 @@ pub fn log(book: &BookId, name: &RefName) -> Key {
 
 /// The key of a ref log entry.
 pub fn slot(book: &BookId, name: &RefName, seq: u64) -> Key {
-    key(format!("{REFS}/{book}/{}/{:016x}", name.escaped(), u64::MAX - seq))
+    key(format!("{REFS}/{book}/{}/{}", name.escaped(), slot_name(seq)))
+}
+
+/// The last segment of the key of an entry at a position: the newest comes first.
+pub(crate) fn slot_name(seq: u64) -> String {
+    format!("{:016x}", u64::MAX - seq)
 }
 
 /// The position that the last segment of a key stands for; `None` if it is no slot.
@@ -111,7 +116,7 @@ pub fn slot_seq(at: &Key) -> Option<u64> {
 
 /// The key of an entry of the log of garbage collection.
 pub(crate) fn gc_slot(seq: u64) -> Key {
-    key(format!("{GC_LOG}/{:016x}", u64::MAX - seq))
+    key(format!("{GC_LOG}/{}", slot_name(seq)))
 }
 
 /// The key of the part of a list whose ids begin with this byte.

@@ -43,6 +43,9 @@ pub struct Behaviour {
     pub wrong_bytes: u64,
     /// The next answers to a get announce half of the bytes and give those, as if that were all.
     pub short_bodies: u64,
+    /// After so many more answers to gets and lists, one is 200 and an error in place of what was
+    /// asked for.
+    pub error_after: Option<u64>,
     /// A key that is not there is answered 403, as without the permission to list.
     pub hide_missing: bool,
 
@@ -50,6 +53,10 @@ pub struct Behaviour {
     pub late_lists: bool,
     /// Lists go from the last key to the first, pages too.
     pub reversed_lists: bool,
+    /// A page of a list has at most so many items, however many were asked for.
+    pub items_per_page: Option<usize>,
+    /// A page of a list begins with the object that the page before ended with.
+    pub repeated_items: bool,
 }
 
 /// Whether something counted is to happen now; if so, it is to happen once less.

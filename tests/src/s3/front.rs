@@ -14,6 +14,11 @@ use super::counts::{Counts, Kind};
 use super::store::Buckets;
 use crate::loopback::{self, Body, Closed};
 
+/// An error of S3, as it is told when the status was sent already.
+const ERROR: &[u8] =
+    b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>InternalError</Code>\
+    <Message>We encountered an internal error. Please try again.</Message></Error>";
+
 /// What stands between the connections and the S3 service. Clones share all they have.
 #[derive(Debug, Clone)]
 pub(super) struct Front {
@@ -62,8 +67,12 @@ impl Front {
             Some(error) => error.to_http_response().map_err(|_| Closed)?,
             None => self.service.call(request.map(s3s::Body::from)).await.map_err(|_| Closed)?,
         };
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
         let mut bytes = body.collect().await.map_err(|_| Closed)?.to_bytes();
+        if head.status.is_success() && self.is_spoiled(kind) {
+            bytes = Bytes::from_static(ERROR);
+            head.headers.remove(hyper::header::CONTENT_LENGTH);
+        }
         let fate = self.fate(kind, head.status.is_success(), &bytes);
         if fate == Fate::Cut {
             bytes = loopback::half(&bytes);
@@ -82,6 +91,19 @@ impl Front {
             (Fate::Given, None) => loopback::whole(bytes),
         };
         Ok(Response::from_parts(head, body))
+    }
+
+    /// Whether an answer that succeeds is to hold an error.
+    fn is_spoiled(&self, kind: Kind) -> bool {
+        let after = &mut self.buckets.behaviour().error_after;
+        match after {
+            Some(0) if matches!(kind, Kind::Get | Kind::List) => after.take().is_some(),
+            Some(left) if matches!(kind, Kind::Get | Kind::List) => {
+                *left -= 1;
+                false
+            }
+            _ => false,
+        }
     }
 
     fn fate(&self, kind: Kind, success: bool, bytes: &Bytes) -> Fate {

@@ -144,14 +144,21 @@ impl Buckets {
         query: &Query<'_>,
         answer: impl FnOnce(&Page<'_>) -> T,
     ) -> S3Result<T> {
-        let (late, reversed) = {
-            let behaviour = self.behaviour();
-            (behaviour.late_lists, behaviour.reversed_lists)
-        };
+        let Behaviour { late_lists: late, reversed_lists: reversed, .. } = *self.behaviour();
+        let Behaviour { items_per_page, repeated_items, .. } = *self.behaviour();
+        let max_items = query.max_items.min(items_per_page.unwrap_or(usize::MAX));
+        let query = &Query { max_items, ..*query };
         let visible = |object: &Object| {
             !late || object.written.is_none_or(|written| written.elapsed() >= LIST_DELAY)
         };
-        self.with(name, |bucket| Ok(answer(&page(&bucket.objects, query, reversed, visible))))
+        self.with(name, |bucket| {
+            let mut page = page(&bucket.objects, query, reversed, visible);
+            let again = query.resume.filter(|_| repeated_items);
+            if let Some((key, object)) = again.and_then(|key| bucket.objects.get_key_value(key)) {
+                page.objects.insert(0, (key, object));
+            }
+            Ok(answer(&page))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {

@@ -243,3 +243,42 @@ async fn reversed_lists_are_complete_over_pages() {
     assert_eq!(listed(&impatient(&server)).await, reversed);
     assert_eq!(server.counts().list, 2);
 }
+
+#[tokio::test]
+async fn pages_end_after_so_many_items() {
+    let server = Server::start();
+    for n in 0..5 {
+        server.insert(&format!("key{n}"), "x");
+    }
+    let store = server.object_store();
+    for items in 1..=6 {
+        server.behave(|behaviour| behaviour.items_per_page = Some(items));
+        server.reset_counts();
+        assert_eq!(listed(&store).await, ["key0", "key1", "key2", "key3", "key4"]);
+        assert_eq!(server.counts().list, 5_usize.div_ceil(items) as u64, "{items} a page");
+    }
+}
+
+#[tokio::test]
+async fn repeated_items_come_twice() {
+    let server = Server::start();
+    for n in 0..3 {
+        server.insert(&format!("key{n}"), "x");
+    }
+    server.behave(|behaviour| {
+        (behaviour.items_per_page, behaviour.repeated_items) = (Some(1), true);
+    });
+    assert_eq!(listed(&server.object_store()).await, ["key0", "key0", "key1", "key1", "key2"]);
+}
+
+#[tokio::test]
+async fn an_error_after_so_many_answers_is_200() {
+    let (server, store) = with_object();
+    server.behave(|behaviour| behaviour.error_after = Some(0));
+    let bytes = store.get(&key()).await.unwrap().bytes().await.unwrap();
+    assert!(bytes.starts_with(b"<?xml"), "{bytes:?}");
+    assert_eq!(store.get(&key()).await.unwrap().bytes().await.unwrap().len(), 100_000);
+    // What this client makes of one in place of a list: that nothing is there.
+    server.behave(|behaviour| behaviour.error_after = Some(0));
+    assert_eq!(listed(&store).await, [""; 0]);
+}

@@ -8,6 +8,7 @@
 mod azure;
 #[cfg(feature = "gcs")]
 mod gcs;
+mod lists;
 mod patience;
 #[cfg(feature = "s3")]
 mod profile;

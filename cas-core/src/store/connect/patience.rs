@@ -14,6 +14,8 @@ use object_store::client::{
     ReqwestConnector,
 };
 
+use super::lists;
+
 /// How many connections may fail before the first answer.
 const FAILURES: u32 = 3;
 
@@ -52,10 +54,11 @@ struct Patient {
 #[async_trait]
 impl HttpService for Patient {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let is_list = lists::is_list(&request);
         match self.inner.execute(request).await {
             Ok(response) => {
                 self.known.reached.store(true, Ordering::Relaxed);
-                Ok(response)
+                if is_list { lists::checked(response).await } else { Ok(response) }
             }
             Err(error)
                 if error.kind() == HttpErrorKind::Connect

@@ -38,7 +38,7 @@ impl GcLog {
 
     /// The newest entry and its hash.
     pub(crate) async fn head(&self) -> Result<Option<(Hash, GcEntry)>, StoreError> {
-        let Some(key) = self.bucket.first_below(&layout::GC_LOG.into()).await? else {
+        let Some(key) = self.bucket.newest_slot(&layout::GC_LOG.into()).await? else {
             return Ok(None);
         };
         let seq = layout::slot_seq(&key).filter(|seq| layout::gc_slot(*seq) == key);

@@ -144,12 +144,20 @@ impl Disk {
 
     /// The names in a folder, in no order.
     pub(super) fn names(&self, path: &str) -> io::Result<Vec<String>> {
+        self.some_names(path, usize::MAX)
+    }
+
+    /// At most `limit` of the names in a folder, in no order.
+    pub(super) fn some_names(&self, path: &str, limit: usize) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::Dir::new(self.open_folder(path)?)? {
             let entry = entry?;
             let name = entry.file_name();
             if name != c"." && name != c".." {
                 names.push(name.to_string_lossy().into_owned());
+            }
+            if names.len() >= limit {
+                break;
             }
         }
         Ok(names)

@@ -23,6 +23,7 @@
 mod disk;
 mod fresh;
 mod list;
+mod newest;
 #[doc(hidden)]
 pub mod record;
 mod stage;

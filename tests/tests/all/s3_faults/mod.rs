@@ -10,6 +10,7 @@ mod cache;
 mod emptied;
 mod interrupted;
 mod large;
+mod lists;
 mod proofs;
 mod repair;
 

@@ -91,7 +91,6 @@ impl Upkeep {
                 None => unknown.push(key.to_string()),
             }
         }
-        stored.sort_unstable_by_key(|stored| stored.id);
         Ok((stored, unknown))
     }
 

@@ -95,15 +95,13 @@ impl Front {
 
     /// Whether an answer that succeeds is to hold an error.
     fn is_spoiled(&self, kind: Kind) -> bool {
-        let after = &mut self.buckets.behaviour().error_after;
-        match after {
-            Some(0) if matches!(kind, Kind::Get | Kind::List) => after.take().is_some(),
-            Some(left) if matches!(kind, Kind::Get | Kind::List) => {
-                *left -= 1;
-                false
-            }
-            _ => false,
+        if !matches!(kind, Kind::Get | Kind::List) {
+            return false;
         }
+        let after = &mut self.buckets.behaviour().error_after;
+        let is_now = *after == Some(0);
+        *after = after.and_then(|left| left.checked_sub(1));
+        is_now
     }
 
     fn fate(&self, kind: Kind, success: bool, bytes: &Bytes) -> Fate {

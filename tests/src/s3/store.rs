@@ -144,8 +144,13 @@ impl Buckets {
         query: &Query<'_>,
         answer: impl FnOnce(&Page<'_>) -> T,
     ) -> S3Result<T> {
-        let Behaviour { late_lists: late, reversed_lists: reversed, .. } = *self.behaviour();
-        let Behaviour { items_per_page, repeated_items, .. } = *self.behaviour();
+        let Behaviour {
+            late_lists: late,
+            reversed_lists: reversed,
+            items_per_page,
+            repeated_items,
+            ..
+        } = *self.behaviour();
         let max_items = query.max_items.min(items_per_page.unwrap_or(usize::MAX));
         let query = &Query { max_items, ..*query };
         let visible = |object: &Object| {

@@ -27,15 +27,16 @@ impl LocalStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             some => some?,
         };
-        let (first, is_all) = (some.iter().min(), some.len() < FEW);
-        let known = first.and_then(|first| layout::slot_seq(&Key::from(first.as_str())));
-        match known {
-            Some(known) if !is_all => match self.newest_from(folder, known)? {
-                Some(seq) => Ok(Some(layout::slot_name(seq))),
-                None => self.first_below(folder),
-            },
-            _ if is_all => Ok(first.cloned()),
-            _ => self.first_below(folder),
+        let is_all = some.len() < FEW;
+        let first = some.into_iter().min();
+        if is_all {
+            return Ok(first);
+        }
+        let known = first.and_then(|first| layout::slot_seq(&Key::from(first)));
+        let newest = known.map(|known| self.newest_from(folder, known)).transpose()?.flatten();
+        match newest {
+            Some(seq) => Ok(Some(layout::slot_name(seq))),
+            None => self.first_below(folder),
         }
     }
 

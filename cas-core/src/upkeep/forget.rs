@@ -10,6 +10,7 @@ use crate::folder::Step;
 use crate::name::{BookId, BookPath, CommitId, Hash, RefName, TreeId};
 use crate::object::{Entry, Kind};
 use crate::refs::RefError;
+use crate::store::gc::GcLog;
 use crate::store::{StoreError, layout};
 
 /// How many objects are opened before what they name is taken in.
@@ -101,7 +102,7 @@ impl Upkeep {
         let mut refs = self.ref_folders().await?.refs;
         refs.retain(|other| !over.contains(other));
         let mut reach = Reach::new(LISTS_BYTES);
-        self.mark_refs(&mut reach, &refs, Retention::All).await?;
+        self.mark_kept(&mut reach, &refs).await?;
         let mut found = Found::default();
         self.find_commits(&mut found, &mut reach, named).await?;
         self.find_trees(&mut found).await?;
@@ -113,6 +114,17 @@ impl Upkeep {
             if is_kept { report.stays.push(object) } else { report.goes.push(object) }
         }
         Ok(report)
+    }
+
+    /// Marks everything that these refs reach by any entry.
+    async fn mark_kept(
+        &self,
+        reach: &mut Reach,
+        refs: &[(BookId, RefName)],
+    ) -> Result<(), UpkeepError> {
+        let head = GcLog::new(self.bucket.clone(), self.env.clone()).head().await?;
+        let severed = self.severed(head.as_ref().and_then(|(_, entry)| entry.pending())).await?;
+        self.mark_refs(reach, refs, Retention::All, &severed).await
     }
 
     /// What became of objects that were to go.
@@ -130,7 +142,7 @@ impl Upkeep {
         if !there.is_empty() {
             let mut reach = Reach::new(LISTS_BYTES);
             let refs = self.ref_folders().await?.refs;
-            self.mark_refs(&mut reach, &refs, Retention::All).await?;
+            self.mark_kept(&mut reach, &refs).await?;
             for (object, is_kept) in kept(&mut reach, there.into_iter())? {
                 if is_kept { report.needed.push(object) } else { report.waiting.push(object) }
             }

@@ -45,7 +45,8 @@ pub(crate) struct GcEntry {
 pub(crate) enum GcEvent {
     /// A list was published.
     Condemned = 1,
-    /// What is on a list begins to be deleted.
+    /// What is on a list begins to be deleted. Where somebody alone deletes at once everything that
+    /// nothing reaches, the list is published by this.
     Deleting = 2,
     /// All of a list that was to be deleted is.
     Deleted = 3,
@@ -53,8 +54,8 @@ pub(crate) enum GcEvent {
     Cancelled = 4,
     /// No writer can rely any more on what it saw before a list was deleted.
     Retired = 5,
-    /// Everything that nothing reaches is deleted at once, by somebody who said that nobody else
-    /// uses the store: once when it begins, and again with the counts when it is done.
+    /// Everything that nothing reaches was deleted at once, by somebody who said that nobody else
+    /// uses the store. Earlier versions wrote one also before the first deletion.
     Swept = 6,
 }
 

@@ -131,12 +131,27 @@ impl GcLog {
         Ok(false)
     }
 
+    /// Until when, by the store's clock, what is on a list counts as written before the list; what
+    /// was written then or later was put again since.
+    ///
+    /// What a list condemns was older than the grace period, and what a writer puts back is newer
+    /// than the list: the middle between the two forgives stores whose clocks differ. What somebody
+    /// alone deletes at once may have been written just before it.
+    pub(crate) async fn listed_until(&self, list: u64) -> Result<Timestamp, StoreError> {
+        let published = self.written_at(list).await?.as_micros();
+        let at_once = match self.entry(list).await? {
+            Some((_, entry)) => entry.event == GcEvent::Deleting,
+            None => return Err(missing(list)),
+        };
+        let half = u64::try_from(limits::GRACE.as_micros()).unwrap_or(u64::MAX) / 2;
+        let until = if at_once { published + 1 } else { published.saturating_sub(half) };
+        Ok(Timestamp::from_micros(until))
+    }
+
     /// When the store says that the entry at a position was written.
     pub(crate) async fn written_at(&self, seq: u64) -> Result<Timestamp, StoreError> {
-        let key = layout::gc_slot(seq);
-        let found = self.bucket.look(&key).await?;
-        let gone = || damaged(&key, DecodeError::Rule("it is missing".to_owned()));
-        found.map(|found| found.modified).ok_or_else(gone)
+        let found = self.bucket.look(&layout::gc_slot(seq)).await?;
+        found.map(|found| found.modified).ok_or_else(|| missing(seq))
     }
 }
 
@@ -145,6 +160,11 @@ impl GcEntry {
     pub(crate) fn pending(&self) -> Option<&CondemnedList> {
         self.open.iter().find(|list| list.state != ListState::Deleted)
     }
+}
+
+/// The error for an entry that an open list names and that is not there.
+fn missing(seq: u64) -> StoreError {
+    damaged(&layout::gc_slot(seq), DecodeError::Rule("it is missing".to_owned()))
 }
 
 /// The error for an entry that is not what it should be.

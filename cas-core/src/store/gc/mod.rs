@@ -17,4 +17,4 @@ mod open;
 pub(crate) use entry::{CondemnedList, GcEntry, GcEvent, ListState, Part, RECORD_BYTES, record};
 pub(crate) use guard::GuardedRefs;
 pub(crate) use log::{GcLog, Step};
-pub(crate) use open::{Open, read_part, records, written_before};
+pub(crate) use open::{Open, read_part, records};

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::log::damaged;
 use super::{CondemnedList, GcEntry, GcLog, RECORD_BYTES, record};
 use crate::env::Timestamp;
-use crate::limits;
 use crate::name::Hash;
 use crate::object::{DecodeError, Kind};
 use crate::store::{Bucket, StoreError, layout};
@@ -23,15 +22,15 @@ pub(crate) struct Open {
     parts: Mutex<BTreeMap<(u64, u8), Records>>,
 }
 
-/// An open list, and when the store says that it was published.
+/// An open list, and until when what is on it counts as written before it ([`GcLog::listed_until`]).
 #[derive(Debug)]
 struct OpenList {
     list: CondemnedList,
-    published: Timestamp,
+    until: Timestamp,
 }
 
 impl Open {
-    /// The lists that are open after `head`. Only one list's time is asked for each.
+    /// The lists that are open after `head`.
     pub(crate) async fn read(
         bucket: &Bucket,
         log: &GcLog,
@@ -39,8 +38,8 @@ impl Open {
     ) -> Result<Self, StoreError> {
         let mut lists = Vec::new();
         for list in head.iter().flat_map(|head| &head.open) {
-            let published = log.written_at(list.seq).await?;
-            lists.push(OpenList { list: list.clone(), published });
+            let until = log.listed_until(list.seq).await?;
+            lists.push(OpenList { list: list.clone(), until });
         }
         Ok(Self { bucket: bucket.clone(), lists, parts: Mutex::default() })
     }
@@ -52,19 +51,16 @@ impl Open {
 
     /// Up to which time of the store an object counts as written before the list that it is on was
     /// published; `None` if it is on none. On several it is the newest that counts.
-    ///
-    /// What a list condemns was older than the grace period, and what a writer puts back is newer
-    /// than the list: the middle between the two forgives stores whose clocks differ.
     pub(crate) async fn condemned(
         &self,
         kind: Kind,
         id: &Hash,
     ) -> Result<Option<Timestamp>, StoreError> {
         let wanted = record(kind, id);
-        for OpenList { list, published } in self.lists.iter().rev() {
+        for OpenList { list, until } in self.lists.iter().rev() {
             let shard = id.as_bytes()[0];
             if self.part(list, shard).await?.binary_search(&wanted).is_ok() {
-                return Ok(Some(written_before(*published)));
+                return Ok(Some(*until));
             }
         }
         Ok(None)
@@ -81,13 +77,6 @@ impl Open {
         let part = Arc::new(read_part(&self.bucket, list, shard).await?);
         Ok(known().entry(at).or_insert(part).clone())
     }
-}
-
-/// The time of the store that tells what was written before a list was published at `published`
-/// from what was put back since.
-pub(crate) fn written_before(published: Timestamp) -> Timestamp {
-    let half = u64::try_from(limits::GRACE.as_micros()).unwrap_or(u64::MAX) / 2;
-    Timestamp::from_micros(published.as_micros().saturating_sub(half))
 }
 
 /// The records of a list whose ids begin with this byte, sorted.

@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use object_store::path::Path as Key;
 
 use super::super::UpkeepError;
 use super::super::inventory::by_shard;
@@ -13,13 +14,35 @@ use crate::folder::Step;
 use crate::limits;
 use crate::name::Hash;
 use crate::object::Kind;
+use crate::repo::for_each;
 use crate::store::gc::{CondemnedList, GcEvent, ListState, Part, RECORD_BYTES, record};
 use crate::store::layout;
+
+/// How many parts of a list are written at once. A store of ten million objects has parts of some
+/// 1.3 MB.
+const PARTS_AT_ONCE: usize = 16;
 
 impl Run<'_> {
     /// Publishes a list of everything that nothing reaches and is old enough, if there is any.
     pub(super) async fn condemn(&mut self) -> Result<(), UpkeepError> {
-        let mut parts = Vec::new();
+        let parts = self.write_parts().await?;
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.report.next_due = Some(later(self.now, self.request.grace.duration()));
+        if self.request.dry_run {
+            return Ok(());
+        }
+        self.check_duration()?;
+        let (bytes, open) = (self.report.condemned.bytes, self.open().to_vec());
+        let (event, state) = (GcEvent::Condemned, ListState::Condemned);
+        self.publish(event, state, parts, bytes, open).await.map(|_| ())
+    }
+
+    /// Writes the parts of a list of everything that nothing reaches and is old enough, and counts it
+    /// as condemned.
+    pub(super) async fn write_parts(&mut self) -> Result<Vec<Part>, UpkeepError> {
+        let (mut parts, mut unwritten) = (Vec::new(), Vec::new());
         self.upkeep.progress.begin(Step::Collect, SHARDS as u64);
         let mut lists = pin!(self.upkeep.listed(by_shard()).await?);
         for shard in 0..=u8::MAX {
@@ -35,28 +58,48 @@ impl Run<'_> {
                 let bytes = Bytes::from(records.as_flattened().to_vec());
                 let (count, hash) = (records.len() as u64, Hash::of(&bytes));
                 parts.push(Part { shard, count, hash });
-                if !self.request.dry_run {
-                    self.upkeep.bucket.put(&layout::gc_part(&self.id, shard), bytes).await?;
-                }
+                unwritten.push((layout::gc_part(&self.id, shard), bytes));
+            }
+            if unwritten.len() == PARTS_AT_ONCE || shard == u8::MAX {
+                self.put_parts(std::mem::take(&mut unwritten)).await?;
             }
             self.upkeep.progress.advance(1);
         }
-        if parts.is_empty() {
-            return Ok(());
-        }
-        self.report.next_due = Some(later(self.now, self.request.grace.duration()));
+        Ok(parts)
+    }
+
+    async fn put_parts(&self, parts: Vec<(Key, Bytes)>) -> Result<(), UpkeepError> {
         if self.request.dry_run {
             return Ok(());
         }
-        self.check_duration()?;
-        let (run, bytes) = (self.id.clone(), self.report.condemned.bytes);
-        let mut open = self.open().to_vec();
-        let step = step(GcEvent::Condemned, None, &self.request.actor, &self.id);
+        let bucket = self.upkeep.bucket.clone();
+        for_each(parts, self.upkeep.jobs, move |(key, bytes)| {
+            let bucket = bucket.clone();
+            async move { bucket.put(&key, bytes).await }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Publishes a list of what is condemned, besides those that stay open.
+    pub(super) async fn publish(
+        &mut self,
+        event: GcEvent,
+        state: ListState,
+        parts: Vec<Part>,
+        bytes: u64,
+        mut open: Vec<CondemnedList>,
+    ) -> Result<CondemnedList, UpkeepError> {
+        let run = self.id.clone();
+        let mut list = CondemnedList { seq: 0, state, run, bytes, parts };
+        let step = step(event, None, &self.request.actor, &self.id);
         self.append(step, |seq| {
-            open.push(CondemnedList { seq, state: ListState::Condemned, run, bytes, parts });
+            list.seq = seq;
+            open.push(list.clone());
             open
         })
-        .await
+        .await?;
+        Ok(list)
     }
 
     /// Refuses a list that took so long that what came since marking began would not be marked when

@@ -4,14 +4,11 @@
 //! whose content is gone; one whose history is gone goes when the deletion is finished
 //! ([`severed`](super::severed)).
 
-use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::{Either, select};
 
-use super::super::inventory::by_kind;
 use super::super::{Upkeep, UpkeepError};
 use super::mark::is_among;
 use super::report::Tally;
@@ -21,9 +18,7 @@ use crate::folder::Step as Progress;
 use crate::name::Hash;
 use crate::object::Kind;
 use crate::repo::for_each;
-use crate::store::gc::{
-    CondemnedList, GcEvent, ListState, RECORD_BYTES, Step, read_part, record, written_before,
-};
+use crate::store::gc::{CondemnedList, GcEvent, ListState, RECORD_BYTES, Step, read_part, record};
 use crate::store::{StoreError, layout};
 
 /// How long a look at an object is good for. The rest of the deadline is for the request.
@@ -43,37 +38,14 @@ enum Fate {
 
 impl Run<'_> {
     /// Deletes what is on a list and still reached by nothing.
-    pub(super) async fn delete(
-        &mut self,
-        list: &CondemnedList,
-        published: Timestamp,
-    ) -> Result<(), UpkeepError> {
-        let severed = match list.state {
-            ListState::Deleting => self.upkeep.severed(list).await?,
-            _ => BTreeSet::new(),
-        };
+    pub(super) async fn delete(&mut self, list: &CondemnedList) -> Result<(), UpkeepError> {
         if list.state == ListState::Condemned && !self.request.dry_run {
             // From here on it cannot be taken back.
             let step = step(GcEvent::Deleting, Some(list.seq), &self.request.actor, &self.id);
             self.change(list, ListState::Deleting, step).await?;
         }
-        let written = written_before(published);
-        self.upkeep.progress.begin(Progress::Collect, list.objects());
-        for kind in ORDER {
-            for part in &list.parts {
-                let records = read_part(&self.upkeep.bucket, list, part.shard).await?;
-                let reached = self.marked.reached(kind, usize::from(part.shard))?;
-                let of_kind = records.iter().filter_map(|found| id_of(kind, found));
-                let (stays, goes): (Vec<_>, Vec<_>) =
-                    of_kind.partition(|id| is_among(&reached, id) && !severed.contains(id));
-                for id in stays {
-                    let found = self.upkeep.bucket.look(&layout::object(kind, &id)).await?;
-                    self.report.rescued.add(found.map_or(0, |found| found.size));
-                }
-                self.delete_all(kind, goes, written).await?;
-            }
-            self.settle()?;
-        }
+        let until = self.log.listed_until(list.seq).await?;
+        self.delete_listed(list, until).await?;
         if self.request.dry_run {
             return Ok(());
         }
@@ -81,39 +53,27 @@ impl Run<'_> {
         self.change(list, ListState::Deleted, step).await
     }
 
-    /// Deletes everything that nothing reaches and is old enough, at once, and closes all lists.
-    pub(super) async fn sweep(&mut self) -> Result<(), UpkeepError> {
-        self.upkeep.progress.begin(Progress::Collect, 0);
-        let mut lists = pin!(self.upkeep.listed(by_kind(&ORDER)).await?);
-        let mut begun = self.request.dry_run;
-        let mut last = Kind::Commit;
-        while let Some(listed) = lists.next().await {
-            let listed = listed?;
-            let kind = listed.kind;
-            if kind != last {
-                self.settle()?;
+    /// Deletes what is on a list, is still reached by nothing, and was written before `until`.
+    pub(super) async fn delete_listed(
+        &mut self,
+        list: &CondemnedList,
+        until: Timestamp,
+    ) -> Result<(), UpkeepError> {
+        self.upkeep.progress.begin(Progress::Collect, list.objects());
+        for kind in ORDER {
+            for part in &list.parts {
+                let records = read_part(&self.upkeep.bucket, list, part.shard).await?;
+                let reached = self.marked.reached(kind, usize::from(part.shard))?;
+                let of_kind = records.iter().filter_map(|found| id_of(kind, found));
+                let (stays, goes): (Vec<_>, Vec<_>) =
+                    of_kind.partition(|id| is_among(&reached, id));
+                for id in stays {
+                    let found = self.upkeep.bucket.look(&layout::object(kind, &id)).await?;
+                    self.report.rescued.add(found.map_or(0, |found| found.size));
+                }
+                self.delete_all(kind, goes, until).await?;
             }
-            last = kind;
-            let ids: Vec<_> = self.survey(listed)?.into_iter().map(|stored| stored.id).collect();
-            if !begun && !ids.is_empty() {
-                // Whatever ends this, it is known that what is missing was deleted, not lost.
-                let step = step(GcEvent::Swept, None, &self.request.actor, &self.id);
-                let open = self.open().to_vec();
-                self.append(step, |_| open).await?;
-                begun = true;
-            }
-            // Nobody puts anything again: nobody else is there.
-            self.delete_all(kind, ids, Timestamp::from_micros(u64::MAX)).await?;
-        }
-        let open = self.open().to_vec();
-        if self.request.dry_run || (self.report.deleted.objects == 0 && open.is_empty()) {
-            return Ok(());
-        }
-        let step = self.deleted(GcEvent::Swept, None);
-        self.append(step, |_| Vec::new()).await?;
-        self.report.retired = open.len() as u64;
-        for list in &open {
-            self.upkeep.remove_parts(list).await?;
+            self.settle()?;
         }
         Ok(())
     }
@@ -128,7 +88,7 @@ impl Run<'_> {
     }
 
     /// The step that says how much was deleted.
-    fn deleted(&self, event: GcEvent, list: Option<u64>) -> Step {
+    pub(super) fn deleted(&self, event: GcEvent, list: Option<u64>) -> Step {
         let Tally { objects: deleted, bytes: deleted_bytes } = self.report.deleted;
         Step { deleted, deleted_bytes, ..step(event, list, &self.request.actor, &self.id) }
     }
@@ -147,19 +107,19 @@ impl Run<'_> {
         self.append(step, |_| open).await
     }
 
-    /// Deletes these objects, each after one more look at it: what was written since `written`
+    /// Deletes these objects, each after one more look at it: what was written at `until` or later
     /// stays.
     async fn delete_all(
         &mut self,
         kind: Kind,
         ids: Vec<Hash>,
-        written: Timestamp,
+        until: Timestamp,
     ) -> Result<(), UpkeepError> {
         let (many, dry_run) = (ids.len() as u64, self.request.dry_run);
         let this = self.upkeep.clone();
         let fates = for_each(ids, self.upkeep.jobs, move |id| {
             let this = this.clone();
-            async move { this.delete_one(kind, id, written, dry_run).await }
+            async move { this.delete_one(kind, id, until, dry_run).await }
         });
         for fate in fates.await? {
             match fate {
@@ -178,7 +138,7 @@ impl Upkeep {
         &self,
         kind: Kind,
         id: Hash,
-        written: Timestamp,
+        until: Timestamp,
         dry_run: bool,
     ) -> Result<Fate, StoreError> {
         let key = layout::object(kind, &id);
@@ -187,7 +147,7 @@ impl Upkeep {
             let Some(found) = self.bucket.look(&key).await? else {
                 return Ok(Fate::Gone);
             };
-            if found.modified >= written {
+            if found.modified >= until {
                 return Ok(Fate::Rewritten(found.size));
             }
             if dry_run {

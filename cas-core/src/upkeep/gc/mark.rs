@@ -1,5 +1,6 @@
 //! What is to stay.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -56,7 +57,8 @@ pub(super) struct Marked {
 
 impl Upkeep {
     /// Marks everything that refs reach by the entries that are retained, and everything that is
-    /// too young to be judged with all that it names; so is what came after `since`.
+    /// too young to be judged with all that it names; so is what came after `since`. Older entries
+    /// keep no version that is `severed` from its history.
     ///
     /// Any error ends it, and with it the run: what could not be read may name anything.
     pub(super) async fn mark(
@@ -64,6 +66,7 @@ impl Upkeep {
         request: &GcRequest,
         now: Timestamp,
         since: Option<Timestamp>,
+        severed: &BTreeSet<Hash>,
         report: &mut GcReport,
     ) -> Result<Marked, UpkeepError> {
         let grace = u64::try_from(request.grace.duration().as_micros()).unwrap_or(u64::MAX);
@@ -73,17 +76,19 @@ impl Upkeep {
         let folders = self.ref_folders().await?;
         report.note_unknown(folders.unknown);
         report.refs = folders.refs.len() as u64;
-        self.mark_refs(&mut reach, &folders.refs, request.retention).await?;
+        self.mark_refs(&mut reach, &folders.refs, request.retention, severed).await?;
         self.mark_young(&mut reach, since.map_or(young, |since| since.min(young))).await?;
         Ok(Marked { reach, young })
     }
 
-    /// Marks everything that these refs reach by the entries that are retained.
+    /// Marks everything that these refs reach by the entries that are retained. Older entries keep
+    /// no version that is `severed` from its history.
     pub(in crate::upkeep) async fn mark_refs(
         &self,
         reach: &mut Reach,
         refs: &[(BookId, RefName)],
         retention: Retention,
+        severed: &BTreeSet<Hash>,
     ) -> Result<(), UpkeepError> {
         let mut older = Records::<32>::new(LISTS_BYTES / 8);
         self.progress.begin(Step::Logs, refs.len() as u64);
@@ -97,7 +102,7 @@ impl Upkeep {
                 for commit in kept.newest {
                     reach.begin_at(commit)?;
                 }
-                for commit in kept.older {
+                for commit in kept.older.iter().filter(|id| !severed.contains(id.hash())) {
                     older.add(*commit.hash().as_bytes()).map_err(keeping())?;
                 }
             }

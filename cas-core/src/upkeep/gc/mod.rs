@@ -10,6 +10,7 @@ mod delete;
 mod mark;
 mod report;
 mod severed;
+mod sweep;
 
 pub use mark::Retention;
 pub use report::{GcReport, GcStatus, OpenList, Tally};
@@ -28,7 +29,7 @@ use crate::folder::Step as Progress;
 use crate::limits;
 use crate::name::{Actor, Hash, RequestId};
 use crate::object::Kind;
-use crate::store::gc::{CondemnedList, GcEntry, GcEvent, GcLog, ListState, Step, written_before};
+use crate::store::gc::{CondemnedList, GcEntry, GcEvent, GcLog, ListState, Step};
 use crate::store::{StoreError, layout};
 
 /// How often a run begins anew because another one wrote to the log.
@@ -96,13 +97,15 @@ impl Upkeep {
         let now = self.store_time(&id, request.dry_run).await?;
         // Read before marking: what is deleted by this mark was condemned long before it.
         let head = log.head().await?;
+        let pending = head.as_ref().and_then(|(_, entry)| entry.pending());
+        let severed = self.severed(pending).await?;
         // What came while that list was made is on no list, though what it names may be on it.
-        let since = match head.as_ref().and_then(|(_, entry)| entry.pending()) {
-            Some(list) => Some(written_before(log.written_at(list.seq).await?)),
+        let since = match pending {
+            Some(list) => Some(log.listed_until(list.seq).await?),
             None => None,
         };
         let mut report = GcReport::default();
-        let marked = self.mark(request, now, since, &mut report).await?;
+        let marked = self.mark(request, now, since, &severed, &mut report).await?;
         let mut run = Run { upkeep: self, request, log, id, began, now, head, marked, report };
         let done = run.act().await;
         self.progress.end();
@@ -179,7 +182,7 @@ impl Run<'_> {
             let published = self.log.written_at(list.seq).await?;
             let due = later(published, grace);
             if self.now >= due {
-                self.delete(&list, published).await?;
+                self.delete(&list).await?;
             } else {
                 self.report.waiting = Some(OpenList::of(&list, published));
                 self.report.next_due = Some(due);

@@ -2,8 +2,8 @@
 //!
 //! Commits are deleted in the order of their ids, so a deletion that ends half-way may have taken a
 //! commit and left another that has it in its history. The run that finishes it may keep more log
-//! entries, which would make the rest of the list stay: a version by half, that a ref could be
-//! moved to when no list warns of it any more.
+//! entries. They keep no such version: it would be there by half, and a ref could be moved to it
+//! when no list warns of it any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,21 @@ use crate::name::{CommitId, Hash};
 use crate::object::Kind;
 use crate::repo::for_each;
 use crate::store::StoreError;
-use crate::store::gc::{CondemnedList, read_part};
+use crate::store::gc::{CondemnedList, ListState, read_part};
 
 impl Upkeep {
-    /// The commits of a list that are there and have one of the list in their history that is gone.
+    /// The commits of a list that are there and have one of the list in their history that is gone:
+    /// none, unless it is being deleted.
     ///
     /// Holds in memory the ids of the list's commits and, of those that are there, of their
     /// parents.
-    pub(super) async fn severed(
+    pub(in crate::upkeep) async fn severed(
         &self,
-        list: &CondemnedList,
+        list: Option<&CondemnedList>,
     ) -> Result<BTreeSet<Hash>, UpkeepError> {
+        let Some(list) = list.filter(|list| list.state == ListState::Deleting) else {
+            return Ok(BTreeSet::new());
+        };
         let mut gone = Vec::new();
         let mut children = BTreeMap::<Hash, Vec<Hash>>::new();
         for part in &list.parts {

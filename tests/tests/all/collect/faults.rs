@@ -41,3 +41,25 @@ async fn invariant_gc_safe_a_failure_at_every_call_of_both_runs() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_a_failure_at_every_call_of_who_is_alone() {
+    for fault in Fault::ALL {
+        for n in 1.. {
+            let shelf = Shelf::new().await;
+            let faulty = FaultyStore::new(shelf.store.clone()).with_fault(n, fault);
+            let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
+            let failed = sweep(&store, &shelf.clock, Retention::Newest(1)).await;
+            let context = format!("{fault:?} at call {n}, alone: {failed:?}");
+            shelf.check(&context).await;
+            faulty.settle().await;
+            sweep(&shelf.store, &shelf.clock, Retention::Newest(1)).await.unwrap();
+            shelf.check(&context).await;
+            assert!(!shelf.has(shelf.left).await, "what is left goes: {context}");
+            assert_eq!(shelf.gc().await.condemned.objects, 0, "nothing is left over: {context}");
+            if faulty.calls() < n {
+                break;
+            }
+        }
+    }
+}

@@ -95,11 +95,8 @@ async fn invariant_gc_safe_a_version_that_is_brought_back_is_whole_or_gone() {
     }
 }
 
-/// Several versions, one upon the other, are the log's alone, and the run that deletes them is
-/// broken off at its n-th call; the one that finishes it keeps all. Says what is there by half then,
-/// how many of the versions are there, and whether there was an n-th call.
-async fn deletion_broken_off(n: u64) -> (Vec<String>, usize, bool) {
-    let shelf = Shelf::new().await;
+/// Six versions, one upon the other, that are the log's alone.
+async fn six_left(shelf: &Shelf) -> Vec<CommitId> {
     let mut versions = Vec::new();
     for text in [b"0", b"1", b"2", b"3", b"4", b"5"] {
         let before = match versions.len() {
@@ -110,34 +107,107 @@ async fn deletion_broken_off(n: u64) -> (Vec<String>, usize, bool) {
         versions.push(edit(&shelf.repo, &id, &[put("c.md", text, before)]).await);
     }
     reset(&shelf.repo, "back once more", shelf.base).await.unwrap();
-    shelf.wait();
-    shelf.gc().await;
-    shelf.wait();
+    versions
+}
+
+/// How a deletion that was broken off is gone on with.
+#[derive(Debug, Clone, Copy)]
+enum Finish {
+    /// By a run that shares the store, when it is due.
+    Shared,
+    /// By somebody alone, at once.
+    Alone,
+}
+
+/// Versions that are the log's alone, and a run that deletes them, for somebody alone or not, and is
+/// broken off at its n-th call. Whether there was an n-th call.
+async fn broken_off(n: u64, alone: bool) -> (Shelf, Vec<CommitId>, bool) {
+    let shelf = Shelf::new().await;
+    let versions = six_left(&shelf).await;
     let faulty = FaultyStore::new(shelf.store.clone()).with_fault(n, Fault::Refused);
     let store: Arc<dyn ObjectStore> = Arc::new(faulty.clone());
-    let _ = collect(&store, &shelf.clock, Retention::Newest(1)).await;
-    shelf.gc_keeping(Retention::All).await;
+    if alone {
+        let _ = sweep(&store, &shelf.clock, Retention::Newest(1)).await;
+    } else {
+        shelf.wait();
+        shelf.gc().await;
+        shelf.wait();
+        let _ = collect(&store, &shelf.clock, Retention::Newest(1)).await;
+    }
+    (shelf, versions, faulty.calls() < n)
+}
+
+/// The run that finishes what was broken off keeps more. Says what is there by half then, how many of
+/// the versions are there, and whether there was an n-th call.
+async fn finished(
+    n: u64,
+    alone: bool,
+    finish: Finish,
+    kept: Retention,
+) -> (Vec<String>, usize, bool) {
+    let (shelf, versions, over) = broken_off(n, alone).await;
+    match finish {
+        Finish::Alone => sweep(&shelf.store, &shelf.clock, kept).await,
+        Finish::Shared => {
+            shelf.wait();
+            collect(&shelf.store, &shelf.clock, kept).await
+        }
+    }
+    .unwrap();
     shelf.check("after deleting").await;
     let mut left = 0;
     for version in versions {
         left += usize::from(shelf.has(version).await);
     }
-    (halves(&shelf).await, left, faulty.calls() < n)
+    (halves(&shelf).await, left, over)
 }
 
-#[tokio::test(start_paused = true)]
-async fn invariant_gc_safe_a_deletion_broken_off_leaves_no_version_without_its_history() {
+/// Breaks a deletion off at every call. Says how many versions were there in the end.
+async fn break_off(alone: bool, finish: Finish, kept: Retention) -> BTreeSet<usize> {
     let mut left = BTreeSet::new();
     for n in 1.. {
-        let (halves, versions, over) = deletion_broken_off(n).await;
-        assert_eq!(halves, [""; 0], "broken off at call {n}");
+        let (halves, versions, over) = finished(n, alone, finish, kept).await;
+        assert_eq!(halves, [""; 0], "broken off at call {n}, then {finish:?}");
         left.insert(versions);
         if over {
             break;
         }
     }
-    // All that is asked to be kept is, unless its deletion had begun.
-    assert!(left.contains(&6) && left.contains(&0) && left.len() > 2, "{left:?}");
+    left
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_a_deletion_broken_off_leaves_no_version_without_its_history() {
+    for alone in [false, true] {
+        for finish in [Finish::Shared, Finish::Alone] {
+            // All that is asked to be kept is, unless its deletion had begun.
+            let left = break_off(alone, finish, Retention::All).await;
+            assert!(left.contains(&6) && left.contains(&0) && left.len() > 2, "{left:?}");
+            // The last versions are kept, and those before them on their account only.
+            let left = break_off(alone, finish, Retention::Newest(4)).await;
+            assert!(left.contains(&6) && left.contains(&0), "{left:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_nobody_goes_back_to_a_version_whose_deletion_was_broken_off() {
+    for alone in [false, true] {
+        let mut refused = 0;
+        for n in 1.. {
+            let (shelf, versions, over) = broken_off(n, alone).await;
+            let writer = repository(&shelf.store, &shelf.clock, 3);
+            for (nth, version) in versions.into_iter().enumerate() {
+                let done = reset(&writer, &format!("there {nth}"), version).await;
+                shelf.check(&format!("set back to {nth}, after call {n}: {done:?}")).await;
+                refused += u32::from(done.is_err());
+            }
+            if over {
+                break;
+            }
+        }
+        assert!(refused > 6, "{refused} were refused");
+    }
 }
 
 /// A writer that has seen which lists are open.

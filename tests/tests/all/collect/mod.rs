@@ -6,6 +6,7 @@ mod halves;
 mod runs;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cas_core::env::Env;
@@ -114,9 +115,22 @@ async fn collect(
     upkeep(store, clock).gc(&request).await
 }
 
+/// Deletes at once, as somebody who is alone may.
+async fn sweep(
+    store: &Arc<dyn ObjectStore>,
+    clock: &HandClock,
+    retention: Retention,
+) -> Result<GcReport, UpkeepError> {
+    let grace = Grace::Alone(Duration::ZERO);
+    let request = GcRequest { actor: actor("gc"), retention, grace, dry_run: false };
+    upkeep(store, clock).gc(&request).await
+}
+
 fn upkeep(store: &Arc<dyn ObjectStore>, clock: &HandClock) -> Upkeep {
+    /// No two runs have one number.
+    static RUNS: AtomicU32 = AtomicU32::new(500);
     // The machine that collects is ahead of the store: only the store's own time counts.
-    let env = clock.env(500, Duration::from_hours(1));
+    let env = clock.env(RUNS.fetch_add(1, Ordering::Relaxed), Duration::from_hours(1));
     Upkeep::new(Bucket::new(store.clone()), env, 1, Arc::new(NoProgress))
 }
 

@@ -367,7 +367,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
             "no branch or tag kept that version, and `cas gc --keep-log` said to keep no older ones"
                 .to_owned()
         }
-        StoreError::Collected { .. } | StoreError::TookTooLong { .. } => {
+        StoreError::Collected { .. }
+        | StoreError::TakenBack { .. }
+        | StoreError::TookTooLong { .. } => {
             "run the command again: what is still there is not sent twice".to_owned()
         }
         StoreError::BadGcLog { .. } => {

@@ -126,6 +126,17 @@ pub enum StoreError {
         /// Its id.
         id: Hash,
     },
+    /// A ref came to name a version so late that something of it had been collected, and was moved
+    /// back where it was.
+    #[error(
+        "this came too late: {kind} {id} was removed by garbage collection, and the ref was taken back"
+    )]
+    TakenBack {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: Hash,
+    },
     /// What was being written took so long that what it relies on may be collected.
     #[error("this took more than {hours} hours, and what it relies on may be gone")]
     TookTooLong {
@@ -190,7 +201,7 @@ impl StoreError {
             | Self::Lost { .. } => ErrorKind::Corrupt,
             Self::Wire(source) => source.kind(),
             Self::Remote(source) => source.kind(),
-            Self::ContentChanged { .. } => ErrorKind::Conflict,
+            Self::ContentChanged { .. } | Self::TakenBack { .. } => ErrorKind::Conflict,
             Self::NoStore { .. } => ErrorKind::NotFound,
             Self::Closed
             | Self::Unsafe { .. }

@@ -36,9 +36,9 @@ const REMEMBERED: usize = 1 << 20;
 pub(crate) struct GuardedRefs(Arc<Guard>);
 
 #[derive(Debug)]
-struct Guard {
-    inner: RefLog,
-    objects: Objects,
+pub(super) struct Guard {
+    pub(super) inner: RefLog,
+    pub(super) objects: Objects,
     log: GcLog,
     seen: Mutex<Option<Seen>>,
     /// Held by whoever looks, so that others wait for what it sees.
@@ -59,17 +59,17 @@ struct Seen {
 
 /// What a walk has met.
 #[derive(Debug, Default)]
-struct Walk {
-    waiting: Vec<Waiting>,
-    seen: BTreeSet<(Kind, Hash)>,
+pub(super) struct Walk {
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) seen: BTreeSet<(Kind, Hash)>,
     condemned: Vec<Condemned>,
 }
 
 /// What is to be looked into.
 #[derive(Debug)]
-struct Waiting {
-    kind: Kind,
-    id: Hash,
+pub(super) struct Waiting {
+    pub(super) kind: Kind,
+    pub(super) id: Hash,
     /// The tree at the same place that is known to be safe.
     beside: Option<TreeId>,
     /// Whether what names it is condemned, so that it may be gone although it is on no list.
@@ -135,7 +135,7 @@ impl Guard {
         Ok(())
     }
 
-    fn check_duration(&self, update: &RefUpdate) -> Result<(), StoreError> {
+    pub(super) fn check_duration(&self, update: &RefUpdate) -> Result<(), StoreError> {
         update.check_duration(self.objects.env.clock.now())
     }
 
@@ -235,7 +235,7 @@ impl Guard {
         Ok(())
     }
 
-    async fn look_into(
+    pub(super) async fn look_into(
         &self,
         walk: &mut Walk,
         next: Waiting,
@@ -259,49 +259,10 @@ impl Guard {
         }
         Ok(())
     }
-
-    /// After a ref moved so late that what its target relies on may have been deleted: makes sure
-    /// that it was not, and says so if it was.
-    async fn check_late(
-        &self,
-        update: &RefUpdate,
-        outcome: &UpdateOutcome,
-    ) -> Result<(), RefError> {
-        let UpdateOutcome::Moved(entry) = outcome else {
-            return Ok(());
-        };
-        if self.check_duration(update).is_ok() {
-            return Ok(());
-        }
-        let Some(target) = entry.entry.target else {
-            return Ok(());
-        };
-        let mut walk = Walk::default();
-        walk.push(Kind::Commit, *target.hash(), None, true);
-        while let Some(next) = walk.waiting.pop() {
-            let Waiting { kind, id, .. } = next;
-            if !walk.seen.insert((kind, id)) {
-                continue;
-            }
-            match kind {
-                Kind::Blob => self.objects.must_be_there(kind, id).await?,
-                Kind::Tree => self.look_into(&mut walk, next, true).await?,
-                Kind::Commit => {
-                    let commit =
-                        self.objects.store.get_commit(&CommitId(id)).await.map_err(gone)?;
-                    for parent in &commit.parents {
-                        walk.push(Kind::Commit, *parent.hash(), None, true);
-                    }
-                    walk.push(Kind::Tree, *commit.tree.hash(), None, true);
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Walk {
-    fn push(&mut self, kind: Kind, id: Hash, beside: Option<TreeId>, doubtful: bool) {
+    pub(super) fn push(&mut self, kind: Kind, id: Hash, beside: Option<TreeId>, doubtful: bool) {
         self.waiting.push(Waiting { kind, id, beside, doubtful });
     }
 }

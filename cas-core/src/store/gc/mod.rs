@@ -11,6 +11,7 @@
 mod again;
 mod entry;
 mod guard;
+mod late;
 mod log;
 mod open;
 

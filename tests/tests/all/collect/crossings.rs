@@ -156,6 +156,41 @@ async fn invariant_gc_safe_a_writer_who_looked_before_the_list_was_published() {
     }
 }
 
+/// A writer stands still before its n-th call for days, in which a collection begins and ends. Says
+/// what is wrong after that, what the writer was told, and whether there was an n-th call.
+async fn days_in_a_writer(n: u64, what: Write) -> (Vec<String>, Result<(), RepoError>, bool) {
+    let shelf = Shelf::new().await;
+    shelf.wait();
+    let (store, clock) = (shelf.store.clone(), shelf.clock.clone());
+    let faulty = FaultyStore::new(shelf.store.clone()).with_hook(n, move || async move {
+        for _ in 0..4 {
+            collect(&store, &clock, Retention::Newest(1)).await.unwrap();
+            clock.advance(GRACE);
+        }
+    });
+    let counted = faulty.clone();
+    let crossed: Arc<dyn ObjectStore> = Arc::new(faulty);
+    let written = write(&repository(&crossed, &shelf.clock, 2), what, shelf.left).await;
+    (faults(&shelf).await, written, counted.calls() < n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn invariant_gc_safe_a_ref_that_moved_days_too_late_is_taken_back() {
+    for what in WRITES {
+        let mut taken_back = 0;
+        for n in 1.. {
+            let (faults, written, over) = days_in_a_writer(n, what).await;
+            assert_eq!(faults, [""; 0], "{what:?} slept before call {n}: {written:?}");
+            let said = written.err().map(|error| error.to_string()).unwrap_or_default();
+            taken_back += u32::from(said.contains("the ref was taken back"));
+            if over {
+                break;
+            }
+        }
+        assert!(taken_back > 0, "{what:?} was never taken back");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn invariant_gc_safe_a_write_that_took_too_long_is_refused() {
     use cas_core::refs::{RefError, RefUpdate};

@@ -115,6 +115,7 @@ fn doctor_finds_the_fit_servers_fit() {
         user.write("book/a.md", "a\n");
         user.ok(["import", "book", "guide"]);
         assert_eq!(user.ok(["cat", "guide", "a.md"]), "a\n");
+        user.ok(["doctor"]);
     });
 }
 

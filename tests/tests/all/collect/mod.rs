@@ -110,9 +110,7 @@ async fn collect(
     clock: &HandClock,
     retention: Retention,
 ) -> Result<GcReport, UpkeepError> {
-    let grace = Grace::Shared(Duration::from_hours(24));
-    let request = GcRequest { actor: actor("gc"), retention, grace, dry_run: false };
-    upkeep(store, clock).gc(&request).await
+    run(store, clock, retention, Grace::Shared(Duration::from_hours(24))).await
 }
 
 /// Deletes at once, as somebody who is alone may.
@@ -121,7 +119,15 @@ async fn sweep(
     clock: &HandClock,
     retention: Retention,
 ) -> Result<GcReport, UpkeepError> {
-    let grace = Grace::Alone(Duration::ZERO);
+    run(store, clock, retention, Grace::Alone(Duration::ZERO)).await
+}
+
+async fn run(
+    store: &Arc<dyn ObjectStore>,
+    clock: &HandClock,
+    retention: Retention,
+    grace: Grace,
+) -> Result<GcReport, UpkeepError> {
     let request = GcRequest { actor: actor("gc"), retention, grace, dry_run: false };
     upkeep(store, clock).gc(&request).await
 }

@@ -6,9 +6,9 @@
 //!
 //! A book of 2,000 files; every branch edits 1 to 5 of them, all different; then the base changes
 //! 1 % of its files. Some branches are looked at through live reads before, all are brought
-//! forward, and a sample is compared with a merge done by hand, file by file. For git the same
-//! merges are made by one `git merge-tree --stdin` and their refs moved by one
-//! `git update-ref --stdin`.
+//! forward, and a sample is compared with a merge done by hand, file by file. git makes the same
+//! merges: for all at once with one `git merge-tree --stdin` and one `git fast-import`, and with
+//! processes for each; half of them synced as ours are, half with git's defaults.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -62,7 +62,7 @@ async fn main() -> Result<(), Failure> {
 
     let mut rates = Vec::new();
     if for_git > 0 {
-        rates.push(git(&folder.path().join("git"), for_git.min(branches))?);
+        rates = git(&folder.path().join("git"), for_git.min(branches))?;
     }
     let seen = live_trees(&store, branches).await?;
     live_reads(&store).await?;
@@ -73,15 +73,8 @@ async fn main() -> Result<(), Failure> {
     let rate = rate(usize::try_from(report.branches)?, took);
     let (again, took) = sync(&store, "users/*", false).await?;
     say("sync again", &again, took);
-    for (together, each) in rates.into_iter().flatten() {
-        tell(&format!(
-            "git, all in one process: {together:.0} branches/s; cas: {rate:.0}, {:.1} x",
-            rate / together
-        ));
-        tell(&format!(
-            "git, processes for each: {each:.0} branches/s; cas: {rate:.0}, {:.1} x",
-            rate / each
-        ));
+    for (how, git) in rates {
+        tell(&format!("git, {how}: {git:.0} branches/s; cas: {rate:.0}, {:.1} x", rate / git));
     }
     check(&store, branches).await?;
     if live_trees(&store, branches).await? != seen {
@@ -405,19 +398,23 @@ async fn check(store: &Store, branches: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The same merges by git: branches per second, all in one process and each in processes of its
-/// own. Nothing where git is not installed or is too old.
-fn git(home: &Path, branches: usize) -> Result<Option<(f64, f64)>, Failure> {
+/// How git is to sync: all that it writes, as we do, or what it syncs by default.
+const SYNCED: [(&str, &str); 2] =
+    [("synced", "core.fsync=all"), ("by its defaults", "core.fsync=committed,-loose-object")];
+
+/// The same merges by git: how, and branches per second. Nothing where git is not installed or is too
+/// old.
+fn git(home: &Path, branches: usize) -> Result<Vec<(String, f64)>, Failure> {
     std::fs::create_dir_all(home)?;
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
         command.current_dir(home).args(["-c", "user.name=a", "-c", "user.email=a@example.org"]);
-        command.args(["-c", "core.fsync=reference"]).args(arguments).stdin(Stdio::null());
+        command.args(arguments).stdin(Stdio::null());
         command
     };
-    let Ok(made) = git(&["init", "-q", "--bare"]).output() else { return Ok(None) };
+    let Ok(made) = git(&["init", "-q", "--bare"]).output() else { return Ok(Vec::new()) };
     if !made.status.success() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let mut stream = String::new();
     let data = |text: &str| format!("data {}\n{text}\n", text.len());
@@ -445,43 +442,48 @@ fn git(home: &Path, branches: usize) -> Result<Option<(f64, f64)>, Failure> {
             stream.push_str(&file(*n, &edits));
         }
     }
-    run(git(&["fast-import", "--quiet"]), &stream)?;
+    run(git(&["-c", "core.fsync=all", "fast-import", "--quiet"]), &stream)?;
     let main = run(git(&["rev-parse", "main"]), "")?.trim().to_owned();
-    let wishes: String = (0..branches).fold(String::new(), |mut text, n| {
-        let _ = writeln!(text, "users/{n:07} main");
-        text
-    });
-    let started = now();
-    let merged = run(git(&["merge-tree", "--write-tree", "--stdin"]), &wishes)?;
-    // Each answer: 1 for clean, NUL, the tree, NUL, perhaps messages, NUL.
-    let trees: Vec<&str> = merged.split('\0').filter(|part| part.len() == 40).collect();
-    if trees.len() != branches {
-        return Err(format!("git merged {} of {branches}", trees.len()).into());
+    let mut rates = Vec::new();
+    for (half, (how, fsync)) in SYNCED.into_iter().enumerate() {
+        let git = |arguments: &[&str]| git(&[&["-c", fsync], arguments].concat());
+        let all = half * branches / 2..(half + 1) * branches / 2;
+        let few = all.end - ONE_BY_ONE.min(all.len() / 2)..all.end;
+        let branches = all.start..few.start;
+        let wishes: String = branches.clone().fold(String::new(), |mut text, n| {
+            let _ = writeln!(text, "users/{n:07} main");
+            text
+        });
+        let started = now();
+        let merged = run(git(&["merge-tree", "--write-tree", "--stdin"]), &wishes)?;
+        // Each answer: 1 for clean, NUL, the tree, NUL, perhaps messages, NUL.
+        let trees: Vec<&str> = merged.split('\0').filter(|part| part.len() == 40).collect();
+        if trees.len() != branches.len() {
+            return Err(format!("git merged {} of {}", trees.len(), branches.len()).into());
+        }
+        let mut stream = String::new();
+        for (n, tree) in branches.clone().zip(&trees) {
+            // One process makes all commits, as a script that is after speed would.
+            let name = format!("refs/heads/users/{n:07}");
+            let head = head(&name, Some(&format!("{name}^0")));
+            let _ = write!(stream, "{head}merge {main}\nM 040000 {tree} \n");
+        }
+        run(git(&["fast-import", "--quiet", "--force"]), &stream)?;
+        let took = started.elapsed().as_secs_f64();
+        rates.push((format!("one process for all, {how}"), rate(branches.len(), took)));
+        // One branch after the other, as a script does it that has no need to hurry.
+        let started = now();
+        for n in few.clone() {
+            let name = format!("refs/heads/users/{n:07}");
+            let tree = run(git(&["merge-tree", "--write-tree", &name, "main"]), "")?;
+            let make = ["commit-tree", "-m", "Sync", "-p", &name, "-p", "main", tree.trim()];
+            let made = run(git(&make), "")?;
+            run(git(&["update-ref", &name, made.trim()]), "")?;
+        }
+        let took = started.elapsed().as_secs_f64();
+        rates.push((format!("processes for each, {how}"), rate(few.len(), took)));
     }
-    let mut stream = String::new();
-    for (n, tree) in trees.iter().enumerate() {
-        // One process makes all commits, as a script that is after speed would.
-        let name = format!("refs/heads/users/{n:07}");
-        let _ = write!(
-            stream,
-            "{}merge {main}\nM 040000 {tree} \n",
-            head(&name, Some(&format!("{name}^0")))
-        );
-    }
-    run(git(&["fast-import", "--quiet", "--force"]), &stream)?;
-    let together = rate(branches, started.elapsed().as_secs_f64());
-    // One branch after the other, as a script does it that has no need to hurry.
-    let one_by_one = branches.min(ONE_BY_ONE);
-    let started = now();
-    for n in 0..one_by_one {
-        let name = format!("refs/heads/users/{n:07}");
-        let ours = run(git(&["rev-parse", &format!("{name}^1")]), "")?.trim().to_owned();
-        let tree = run(git(&["merge-tree", "--write-tree", &ours, "main"]), "")?.trim().to_owned();
-        let make = ["commit-tree", "-m", "Sync", "-p", &ours, "-p", "main", &tree];
-        let made = run(git(&make), "")?.trim().to_owned();
-        run(git(&["update-ref", &name, &made]), "")?;
-    }
-    Ok(Some((together, rate(one_by_one, started.elapsed().as_secs_f64()))))
+    Ok(rates)
 }
 
 /// How many a second.

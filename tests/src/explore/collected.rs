@@ -61,7 +61,7 @@ const TWOS: [Meeting; 6] = [
 
 /// What takes longer: writers who bring back or put what is just being deleted, writers who take days, two who
 /// collect, and three at once.
-const LONG: [Meeting; 12] = [
+const LONG: [Meeting; 13] = [
     (&DELETED, &["ada restores users/a", "bob collects"], &[]),
     (&DUE, &["ada removes x/one.md in main", "bob collects"], &[]),
     (&DUE, &["ada undoes main", "bob collects"], &[]),
@@ -69,6 +69,7 @@ const LONG: [Meeting; 12] = [
     (&DELETED, &["ada puts A at y/two.md in main", "bob collects"], &[]),
     (&MERGED, &["ada merges users/a into main", "bob collects"], &[]),
     (&LEFT, &["ada undoes main", DAYS], &[0]),
+    (&LEFT, &["ada puts A at y/two.md in main", DAYS], &[0]),
     (&DUE, &["ada undoes main", "bob collects", "ada reads main"], &[]),
     (&LEFT, &["ada collects", "bob collects"], &[]),
     (&DUE, &["ada collects", "bob collects"], &[]),

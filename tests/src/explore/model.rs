@@ -28,6 +28,8 @@ pub struct Version {
     pub parents: Vec<Number>,
     /// Who made it.
     pub author: Who,
+    /// Whether it came so late that what it relied on may have been collected.
+    pub late: bool,
 }
 
 /// One movement of a ref.
@@ -92,7 +94,8 @@ pub struct Model {
 impl Model {
     /// A book with an empty first version on `main`, made by Ada as request 0.
     pub fn new() -> Self {
-        let first = Version { files: Files::new(), parents: Vec::new(), author: Who::Ada };
+        let first =
+            Version { files: Files::new(), parents: Vec::new(), author: Who::Ada, late: false };
         let made = Movement {
             target: Some(0),
             who: Who::Ada,
@@ -154,6 +157,22 @@ impl Model {
             Op::Repeat(_) => Err(ErrorKind::NotFound),
         };
         done.unwrap_or_else(Answer::Refused)
+    }
+
+    /// Does what is wished, and takes it back at once: it came too late.
+    pub fn apply_late(&mut self, wish: &Wish) {
+        let before = self.clone();
+        self.apply(wish);
+        self.versions.iter_mut().skip(before.versions.len()).for_each(|made| made.late = true);
+        for (name, log) in &mut self.refs {
+            let was = before.refs.get(name).map_or(&[][..], Vec::as_slice);
+            if log.len() > was.len() {
+                let target = was.last().and_then(|last| last.target);
+                let follows = was.last().and_then(|last| last.follows);
+                let how = if target.is_some() { "reset" } else { "delete" };
+                log.push(Movement { target, who: wish.who, how, request: None, follows });
+            }
+        }
     }
 
     fn edit(
@@ -345,7 +364,7 @@ impl Model {
     }
 
     fn commit(&mut self, files: Files, parents: Vec<Number>, author: Who) -> Number {
-        self.versions.push(Version { files, parents, author });
+        self.versions.push(Version { files, parents, author, late: false });
         self.versions.len() - 1
     }
 

@@ -160,7 +160,7 @@ impl Scene {
             if at >= prefix.len() {
                 let after = content(&*run.memory).await;
                 let mut found = self.unchanged(&before, &after);
-                found.extend(seen.closed(&after, &run).await);
+                found.extend(seen.closed(&after, &run, self.may_be_late(&run)).await);
                 if next.is_empty() {
                     found.extend(self.explain(&run.told, &after));
                     found.extend(seen.finale(&after, &run, self.flaw).await);
@@ -192,6 +192,20 @@ impl Scene {
                 return;
             };
             calls.push((turn, call));
+        }
+    }
+
+    /// Whether somebody is under way who may have slept for days: where it moved a ref too late, it
+    /// is about to take that back.
+    fn may_be_late(&self, run: &Run) -> bool {
+        self.slow().iter().any(|process| run.told[*process].is_none())
+    }
+
+    /// The processes that may sleep for days before any call.
+    fn slow(&self) -> &[usize] {
+        match &self.grain {
+            Grain::Met { fine, .. } => fine,
+            Grain::Fine | Grain::Refs => &[],
         }
     }
 
@@ -237,7 +251,8 @@ impl Scene {
                 asked.push(Asked { process, wish, told });
             }
         }
-        let mut found: Vec<_> = asked.iter().filter_map(Asked::is_wrong).collect();
+        let late = !self.slow().is_empty();
+        let mut found: Vec<_> = asked.iter().filter_map(|asked| asked.is_wrong(late)).collect();
         asked.retain(|asked| !asked.wish.op.is_upkeep());
         let tries = orders(asked.len()).into_iter().filter_map(|order| {
             let order: Vec<_> = order.into_iter().map(|at| (at, &asked[at])).collect();
@@ -259,7 +274,9 @@ impl Scene {
         let (mut model, mut ids) = (self.start.model.clone(), self.start.ids.clone());
         let mut answers: Vec<(&Asked<'_>, Answer<usize>)> = Vec::new();
         for (_, asked) in order {
-            if !asked.gave_way(self.start.aged.is_some()) {
+            if asked.was_taken_back() {
+                model.apply_late(&asked.wish);
+            } else if !asked.gave_way(self.start.aged.is_some()) {
                 answers.push((*asked, model.apply(&asked.wish)));
             }
         }
@@ -300,17 +317,25 @@ impl Asked<'_> {
         matches!(self.told, Some(Err(error)) if refused(error))
     }
 
+    /// It slept for days right before the ref moved, and took that back when it woke.
+    fn was_taken_back(&self) -> bool {
+        matches!(
+            self.told,
+            Some(Err(RepoError::Ref(RefError::Store(StoreError::TakenBack { .. }))))
+        )
+    }
+
     /// What is wrong with a collection by itself: it ends, or gives way to another one, or to a
-    /// deletion that takes too long.
-    fn is_wrong(&self) -> Option<String> {
-        match self.told {
-            Some(Err(error))
-                if self.wish.op.is_upkeep() && error.kind() != ErrorKind::Unavailable =>
-            {
-                Some(format!("certain: a collection fails: {error:?}"))
-            }
-            _ => None,
-        }
+    /// deletion that takes too long. Where somebody may have moved a ref too `late`, it may have met
+    /// that before it was taken back, or what is missing was put again, and have ended there.
+    fn is_wrong(&self, late: bool) -> Option<String> {
+        let Some(Err(error)) = self.told else {
+            return None;
+        };
+        let ends = error.kind() == ErrorKind::Unavailable
+            || late && matches!(error, RepoError::Store(StoreError::Missing { .. }));
+        let fails = self.wish.op.is_upkeep() && !ends;
+        fails.then(|| format!("certain: a collection fails: {error:?}"))
     }
 }
 
@@ -379,9 +404,11 @@ struct Seen {
 }
 
 impl Seen {
-    /// *Closed* and *Linear*, at any moment; *GC safe* where there are collections.
-    async fn closed(&mut self, after: &Content, run: &Run) -> Vec<String> {
-        if !self.closed.insert(hash(after)) {
+    /// *Closed* and *Linear*, at any moment; *GC safe* where there are collections. Where somebody
+    /// `may_be_late`, newest entries may name for a while what is gone.
+    async fn closed(&mut self, after: &Content, run: &Run, may_be_late: bool) -> Vec<String> {
+        let content = hash(after);
+        if self.closed.contains(&content) {
             return Vec::new();
         }
         let onlooker = run.onlooker(None);
@@ -390,6 +417,10 @@ impl Seen {
             None => invariants::closed(store).await,
             Some(_) => invariants::closed_heads(store).await,
         };
+        if may_be_late && !closed.is_empty() {
+            return Vec::new();
+        }
+        self.closed.insert(content);
         let mut linear = invariants::linear(store).await;
         if run.timed.is_some() {
             // A version that only older entries name is taken, or put again, piece by piece.

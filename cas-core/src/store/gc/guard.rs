@@ -113,7 +113,7 @@ impl Guard {
     }
 
     /// Makes sure that what these commits reach, and `before` does not, is there to stay.
-    async fn secure(
+    pub(super) async fn secure(
         &self,
         target: CommitId,
         before: Option<CommitId>,
@@ -193,8 +193,9 @@ impl Guard {
         }
         let beside = match before {
             None => None,
-            Some(before) => Some(self.objects.store.get_commit(&before).await?.tree),
+            Some(before) => readable(self.objects.store.get_commit(&before).await)?,
         };
+        let beside = beside.map(|before| before.tree);
         while let Some(next) = walk.waiting.pop() {
             let Waiting { kind, id, .. } = next;
             if Some(CommitId(id)) == before && kind == Kind::Commit {
@@ -247,7 +248,9 @@ impl Guard {
         let tree = self.objects.store.get_tree(&TreeId(next.id)).await.map_err(gone)?;
         let beside = match next.beside {
             None => Tree::default(),
-            Some(beside) => self.objects.store.get_tree(&beside).await?,
+            Some(beside) => {
+                readable(self.objects.store.get_tree(&beside).await)?.unwrap_or_default()
+            }
         };
         for entry in tree.entries() {
             let other = beside.get(entry.name.as_str());
@@ -258,6 +261,16 @@ impl Guard {
             walk.push(kind, entry.id, other.and_then(Entry::tree_id), doubtful);
         }
         Ok(())
+    }
+}
+
+/// What a ref points at until it moves, unless it is missing or damaged: it only spares work, and a
+/// ref is to be moved away from such a version.
+fn readable<T>(object: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match object {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_of_object() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

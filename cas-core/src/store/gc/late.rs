@@ -30,7 +30,7 @@ impl Guard {
         if self.check_duration(update).is_ok() {
             return Ok(());
         }
-        match self.must_be_whole(target).await {
+        match self.keep_whole(target, Upstream::base_of(&update.metadata)).await {
             Err(StoreError::Collected { kind, id }) => {
                 self.take_back(update, entry, target).await?;
                 Err(StoreError::TakenBack { kind, id }.into())
@@ -39,10 +39,14 @@ impl Guard {
         }
     }
 
-    /// Fails if anything that a commit reaches is not there.
-    async fn must_be_whole(&self, target: CommitId) -> Result<(), StoreError> {
+    /// Makes sure that what these commits reach is there, and not just being deleted by a run that
+    /// looked where refs are before this one moved. Fails if it is gone.
+    async fn keep_whole(&self, target: CommitId, also: Option<CommitId>) -> Result<(), StoreError> {
+        self.secure(target, None, also).await?;
         let mut walk = Walk::default();
-        walk.push(Kind::Commit, *target.hash(), None, true);
+        for commit in [Some(target), also].into_iter().flatten() {
+            walk.push(Kind::Commit, *commit.hash(), None, true);
+        }
         while let Some(next) = walk.waiting.pop() {
             let Waiting { kind, id, .. } = next;
             if !walk.seen.insert((kind, id)) {

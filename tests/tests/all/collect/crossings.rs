@@ -1,7 +1,7 @@
 //! A writer at every moment of a collection, and a collection at every moment of a writer.
 
 use cas_core::repo::RepoError;
-use cas_tests::faulty::FaultyStore;
+use cas_tests::faulty::{Fault, FaultyStore};
 use futures::FutureExt;
 
 use super::*;
@@ -15,9 +15,11 @@ enum Write {
     Branch,
     /// Puts content that an orphan has already.
     Put,
+    /// Puts what makes the very folders of the version that was left.
+    Folder,
 }
 
-const WRITES: [Write; 3] = [Write::Reset, Write::Branch, Write::Put];
+const WRITES: [Write; 4] = [Write::Reset, Write::Branch, Write::Put, Write::Folder];
 
 async fn write(repo: &Repository, what: Write, left: CommitId) -> Result<(), RepoError> {
     match what {
@@ -32,6 +34,11 @@ async fn write(repo: &Repository, what: Write, left: CommitId) -> Result<(), Rep
         Write::Put => {
             let edits = [put("new.md", b"orphan", Precondition::Absent)];
             let asked = request(&RefName::main(), "new");
+            repo.edit(&asked, Operation::put(), &edits).await.map(|_| ())
+        }
+        Write::Folder => {
+            let edits = [put("d/b.md", b"left", is(b"b"))];
+            let asked = request(&RefName::main(), "same");
             repo.edit(&asked, Operation::put(), &edits).await.map(|_| ())
         }
     }
@@ -156,10 +163,15 @@ async fn invariant_gc_safe_a_writer_who_looked_before_the_list_was_published() {
     }
 }
 
-/// A writer stands still before its n-th call for days, in which a collection begins and ends. Says
-/// what is wrong after that, what the writer was told, and whether there was an n-th call.
-async fn days_in_a_writer(n: u64, what: Write) -> (Vec<String>, Result<(), RepoError>, bool) {
-    let shelf = Shelf::new().await;
+/// A writer stands still before its n-th call for days, in which a collection begins and ends, and
+/// makes so many calls at the most when it wakes. Says what is wrong after that, what the writer was
+/// told, and whether there was an n-th call.
+async fn days_in_a_writer(
+    shelf: &Shelf,
+    n: u64,
+    what: Write,
+    wakes_for: Option<u64>,
+) -> (Vec<String>, Result<(), RepoError>, bool) {
     shelf.wait();
     let (store, clock) = (shelf.store.clone(), shelf.clock.clone());
     let faulty = FaultyStore::new(shelf.store.clone()).with_hook(n, move || async move {
@@ -168,18 +180,29 @@ async fn days_in_a_writer(n: u64, what: Write) -> (Vec<String>, Result<(), RepoE
             clock.advance(GRACE);
         }
     });
+    let faulty = match wakes_for {
+        None => faulty,
+        Some(calls) => {
+            let dead = n + calls..n + calls + DEAD_FOR;
+            dead.fold(faulty, |faulty, call| faulty.with_fault(call, Fault::Refused))
+        }
+    };
     let counted = faulty.clone();
     let crossed: Arc<dyn ObjectStore> = Arc::new(faulty);
     let written = write(&repository(&crossed, &shelf.clock, 2), what, shelf.left).await;
-    (faults(&shelf).await, written, counted.calls() < n)
+    (faults(shelf).await, written, counted.calls() < n)
 }
+
+/// More calls than anybody makes who is told that each has failed.
+const DEAD_FOR: u64 = 200;
 
 #[tokio::test(start_paused = true)]
 async fn invariant_gc_safe_a_ref_that_moved_days_too_late_is_taken_back() {
     for what in WRITES {
         let mut taken_back = 0;
         for n in 1.. {
-            let (faults, written, over) = days_in_a_writer(n, what).await;
+            let shelf = Shelf::new().await;
+            let (faults, written, over) = days_in_a_writer(&shelf, n, what, None).await;
             assert_eq!(faults, [""; 0], "{what:?} slept before call {n}: {written:?}");
             let said = written.err().map(|error| error.to_string()).unwrap_or_default();
             taken_back += u32::from(said.contains("the ref was taken back"));
@@ -188,6 +211,48 @@ async fn invariant_gc_safe_a_ref_that_moved_days_too_late_is_taken_back() {
             }
         }
         assert!(taken_back > 0, "{what:?} was never taken back");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ref_that_moved_days_too_late_by_who_died_is_told_and_mended_by_moving_it_back() {
+    for what in WRITES {
+        let mut left = 0;
+        for n in 1.. {
+            let shelf = Shelf::new().await;
+            let (faults, _, over) = days_in_a_writer(&shelf, n, what, Some(1)).await;
+            if !faults.is_empty() {
+                left += 1;
+                let context = format!("{what:?} died after call {n}");
+                let collected = collect(&shelf.store, &shelf.clock, Retention::All).await;
+                let told = collected.unwrap_err().to_string();
+                assert!(told.contains("is missing from the store"), "{context}: {told}");
+                move_back(&shelf, what).await;
+                assert_eq!(self::faults(&shelf).await, [""; 0], "{context}");
+                for day in 1..4 {
+                    shelf.wait();
+                    let collected = collect(&shelf.store, &shelf.clock, Retention::All).await;
+                    assert!(collected.is_ok(), "{context}, day {day}: {collected:?}");
+                    assert_eq!(self::faults(&shelf).await, [""; 0], "{context}");
+                }
+            }
+            if over {
+                break;
+            }
+        }
+        assert!(left > 0, "{what:?} was never left");
+    }
+}
+
+/// Moves the ref that was moved too late to where it was.
+async fn move_back(shelf: &Shelf, what: Write) {
+    let repo = repository(&shelf.store, &shelf.clock, 3);
+    if what == Write::Branch {
+        let asked = repo.ref_request(&book(), &RefName::parse("again").unwrap(), "mended");
+        repo.delete_ref(&asked, Expectation::Any).await.unwrap();
+    } else {
+        let asked = repo.ref_request(&book(), &RefName::main(), "mended");
+        repo.reset_branch(&asked, Expectation::Any, shelf.base).await.unwrap();
     }
 }
 

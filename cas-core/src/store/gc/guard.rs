@@ -193,9 +193,10 @@ impl Guard {
         }
         let beside = match before {
             None => None,
-            Some(before) => readable(self.objects.store.get_commit(&before).await)?,
+            Some(before) => {
+                readable(self.objects.store.get_commit(&before).await)?.map(|before| before.tree)
+            }
         };
-        let beside = beside.map(|before| before.tree);
         while let Some(next) = walk.waiting.pop() {
             let Waiting { kind, id, .. } = next;
             if Some(CommitId(id)) == before && kind == Kind::Commit {

@@ -164,29 +164,27 @@ async fn invariant_gc_safe_a_writer_who_looked_before_the_list_was_published() {
 }
 
 /// A writer stands still before its n-th call for days, in which a collection begins and ends, and
-/// makes so many calls at the most when it wakes. Says what is wrong after that, what the writer was
-/// told, and whether there was an n-th call.
+/// may die after that call. Says what is wrong then, what the writer was told, and whether there was
+/// an n-th call.
 async fn days_in_a_writer(
     shelf: &Shelf,
     n: u64,
     what: Write,
-    wakes_for: Option<u64>,
+    dies: bool,
 ) -> (Vec<String>, Result<(), RepoError>, bool) {
     shelf.wait();
     let (store, clock) = (shelf.store.clone(), shelf.clock.clone());
-    let faulty = FaultyStore::new(shelf.store.clone()).with_hook(n, move || async move {
+    let mut faulty = FaultyStore::new(shelf.store.clone()).with_hook(n, move || async move {
         for _ in 0..4 {
             collect(&store, &clock, Retention::Newest(1)).await.unwrap();
             clock.advance(GRACE);
         }
     });
-    let faulty = match wakes_for {
-        None => faulty,
-        Some(calls) => {
-            let dead = n + calls..n + calls + DEAD_FOR;
-            dead.fold(faulty, |faulty, call| faulty.with_fault(call, Fault::Refused))
+    if dies {
+        for call in n + 1..=n + DEAD_FOR {
+            faulty = faulty.with_fault(call, Fault::Refused);
         }
-    };
+    }
     let counted = faulty.clone();
     let crossed: Arc<dyn ObjectStore> = Arc::new(faulty);
     let written = write(&repository(&crossed, &shelf.clock, 2), what, shelf.left).await;
@@ -202,7 +200,7 @@ async fn invariant_gc_safe_a_ref_that_moved_days_too_late_is_taken_back() {
         let mut taken_back = 0;
         for n in 1.. {
             let shelf = Shelf::new().await;
-            let (faults, written, over) = days_in_a_writer(&shelf, n, what, None).await;
+            let (faults, written, over) = days_in_a_writer(&shelf, n, what, false).await;
             assert_eq!(faults, [""; 0], "{what:?} slept before call {n}: {written:?}");
             let said = written.err().map(|error| error.to_string()).unwrap_or_default();
             taken_back += u32::from(said.contains("the ref was taken back"));
@@ -220,7 +218,7 @@ async fn a_ref_that_moved_days_too_late_by_who_died_is_told_and_mended_by_moving
         let mut left = 0;
         for n in 1.. {
             let shelf = Shelf::new().await;
-            let (faults, _, over) = days_in_a_writer(&shelf, n, what, Some(1)).await;
+            let (faults, _, over) = days_in_a_writer(&shelf, n, what, true).await;
             if !faults.is_empty() {
                 left += 1;
                 let context = format!("{what:?} died after call {n}");

@@ -2,11 +2,14 @@
 //!
 //! ```sh
 //! cargo run --release -p cas-tests --example explore -- [WHAT …] [--depth N] [--save FILE]
+//! cargo run --release -p cas-tests --example explore -- meetings [--only TEXT] [--preemptions N]
 //! cargo run --release -p cas-tests --example explore -- --replay FILE
 //! ```
 //!
 //! WHAT is `sequences`, `repeats`, `branches`, `collections`, `schedules`, `failures` or `mutations`; all of
-//! them if nothing is said. `--depth` is how many operations a sequence has at most.
+//! them if nothing is said. `--depth` is how many operations a sequence has at most; `--only` picks
+//! the meetings of those who do this, and `--preemptions` is how often at most one of them goes next
+//! though another could have gone on.
 
 use std::error::Error;
 use std::time::Instant;
@@ -15,20 +18,24 @@ use cas_tests::explore::broken::Broken;
 use cas_tests::explore::failures::Failures;
 use cas_tests::explore::flaw::Flawed;
 use cas_tests::explore::op::Op;
-use cas_tests::explore::schedules::Tried;
+use cas_tests::explore::schedules::{Scene, Tried};
 use cas_tests::explore::search::{Search, Searched};
 use cas_tests::explore::{collected, mutations, scenes, trace};
 use cas_tests::tell;
 
+/// How often a long search says how far it is, in seconds.
+const MINUTE: f64 = 60.0;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut what = Vec::new();
-    let (mut depth, mut save, mut only) = (5, None, String::new());
+    let (mut depth, mut save, mut only, mut preemptions) = (5, None, String::new(), None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} wants a value"));
         match argument.as_str() {
             "--depth" => depth = value()?.parse()?,
             "--only" => only = value()?,
+            "--preemptions" => preemptions = Some(value()?.parse()?),
             "--save" => save = Some(value()?),
             "--replay" => return replay(&value()?),
             _ => what.push(argument),
@@ -54,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         found = found.or_else(schedules);
     }
     if wanted("meetings") {
-        found = found.or_else(|| meetings(&only));
+        found = found.or_else(|| meetings(&only, preemptions));
     }
     if wanted("failures") {
         found = found.or_else(|| failures(depth.saturating_sub(3)));
@@ -118,16 +125,29 @@ fn schedules() -> Option<String> {
     None
 }
 
-fn meetings(only: &str) -> Option<String> {
+fn meetings(only: &str, preemptions: Option<usize>) -> Option<String> {
     for scene in collected::twos().into_iter().chain(collected::long()) {
         let (said, seconds) = (scene.said(), stopwatch());
         if !said.contains(only) {
             continue;
         }
-        let Tried { points, ends, longest, found, .. } = scene.run();
+        let scene = Scene { preemptions, ..scene };
+        let mut told = 0.0;
+        let Tried { points, ends, longest, found, .. } = scene.run_telling(&mut |so_far, left| {
+            let seconds = seconds();
+            if seconds - told >= MINUTE {
+                told = seconds;
+                let Tried { points, ends, .. } = so_far;
+                tell(&format!(
+                    "… {points} points, {ends} ends, {left:?} left to try, {seconds:.0} s"
+                ));
+            }
+        });
         let seconds = seconds();
+        let bounded = preemptions.map(|most| format!(", at most {most} preemptions"));
+        let bounded = bounded.unwrap_or_default();
         tell(&format!(
-            "{said}: {points} points, {ends} ends, up to {longest} calls, {seconds:.1} s"
+            "{said}: {points} points, {ends} ends, up to {longest} calls{bounded}, {seconds:.1} s"
         ));
         if let Some(found) = found {
             return Some(found.to_text());

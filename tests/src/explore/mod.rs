@@ -18,6 +18,7 @@ pub mod collected;
 pub mod digest;
 pub mod failures;
 pub mod flaw;
+mod frontier;
 pub mod gate;
 pub mod gated;
 pub mod lists;

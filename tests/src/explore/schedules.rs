@@ -2,7 +2,8 @@
 //!
 //! A schedule says whose call is next, again and again. All of them are tried, depth first; from a
 //! point at which the store holds the same and every process was told the same as at an earlier
-//! one, nothing new can come, and the search turns back.
+//! one, nothing new can come, and the search turns back. Where that is too many, those with few
+//! preemptions can be tried ([`Frontier`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use object_store::memory::InMemory;
 use super::access::Accesses;
 use super::checks::{self, Content};
 use super::flaw::Flawed;
+use super::frontier::{Frontier, Prefix};
 use super::gate::{Grain, Turn};
 use super::model::{Answer, Wish};
 use super::op::{Op, Step};
@@ -36,6 +38,9 @@ pub struct Scene {
     pub grain: Grain,
     /// What is wrong with all of them, on purpose.
     pub flaw: Option<Flawed>,
+    /// How often at most another process goes next though the last one could have gone on; however
+    /// often if nothing is said.
+    pub preemptions: Option<usize>,
 }
 
 /// What trying every schedule came to.
@@ -102,14 +107,21 @@ impl Scene {
             first.into_iter().chain(parts.map(|part| step(&format!("{who} {part}")))).collect()
         });
         let steps = steps.collect();
-        Self { start, steps, grain, flaw: None }
+        Self { start, steps, grain, flaw: None, preemptions: None }
     }
 
     /// Tries every schedule, until something is wrong.
     pub fn run(&self) -> Tried {
+        self.run_telling(&mut |_, _| {})
+    }
+
+    /// The same. After every schedule `each` is told what it came to so far, and how many beginnings
+    /// of schedules are known that are still to be tried, by the number of preemptions where that is
+    /// bounded. All of it begins anew where some call has to wait that went through.
+    pub fn run_telling(&self, each: &mut dyn FnMut(&Tried, &[usize])) -> Tried {
         let mut scene = self.clone();
         loop {
-            let mut tried = scene.try_all();
+            let mut tried = scene.try_all(each);
             if let Grain::Met { known, fine } = &scene.grain {
                 let mut wider = Accesses::clone(known);
                 // Some call may have to wait that went through.
@@ -123,20 +135,21 @@ impl Scene {
         }
     }
 
-    fn try_all(&self) -> Tried {
+    fn try_all(&self, each: &mut dyn FnMut(&Tried, &[usize])) -> Tried {
         runtime().block_on(async {
             let memory = self.start.open().await;
             let met = Accesses::new(self.steps.len());
             let mut tried = Tried { met, ..Tried::default() };
             let mut seen = Seen::default();
-            let mut prefixes = vec![Vec::new()];
-            while let Some(prefix) = prefixes.pop() {
-                self.follow(&memory, &prefix, &mut seen, &mut prefixes, &mut tried).await;
+            let mut frontier = Frontier::new(self.preemptions);
+            while let Some(prefix) = frontier.pop() {
+                self.follow(&memory, &prefix, &mut seen, &mut frontier, &mut tried).await;
+                tried.points = seen.points.len();
                 if tried.found.is_some() {
                     break;
                 }
+                each(&tried, &frontier.left());
             }
-            tried.points = seen.points.len();
             tried
         })
     }
@@ -145,9 +158,9 @@ impl Scene {
     async fn follow(
         &self,
         memory: &InMemory,
-        prefix: &[Turn],
+        prefix: &Prefix,
         seen: &mut Seen,
-        prefixes: &mut Vec<Vec<Turn>>,
+        frontier: &mut Frontier,
         tried: &mut Tried,
     ) {
         let mut run = Run::start(self, memory);
@@ -157,7 +170,7 @@ impl Scene {
             run.settle().await;
             let mut next = run.turns();
             let at = calls.len();
-            if at >= prefix.len() {
+            if at >= prefix.turns.len() {
                 let after = content(&*run.memory).await;
                 let mut found = self.unchanged(&before, &after);
                 found.extend(seen.closed(&after, &run, self.may_be_late(&run)).await);
@@ -174,7 +187,8 @@ impl Scene {
                     tried.found = Some(Misled { steps, calls, found });
                     return;
                 }
-                if next.is_empty() || !seen.points.insert(run.seen_as(&after)) {
+                let last = frontier.last(calls.iter().map(|(turn, _)| turn));
+                if next.is_empty() || !seen.points.insert((run.seen_as(&after), last)) {
                     return;
                 }
                 before = after;
@@ -182,12 +196,12 @@ impl Scene {
                 if let Some((last, _)) = calls.last() {
                     next.sort_by_key(|turn| (turn.process != last.process, turn.wakes));
                 }
-                let so_far: Vec<_> = calls.iter().map(|(turn, _)| *turn).collect();
                 for other in next.iter().skip(1) {
-                    prefixes.push(so_far.iter().copied().chain([*other]).collect());
+                    let so_far = calls.iter().map(|(turn, _)| *turn);
+                    frontier.push(so_far, *other, &next, prefix.preemptions);
                 }
             }
-            let turn = prefix.get(at).copied().unwrap_or_else(|| next[0]);
+            let turn = prefix.turns.get(at).copied().unwrap_or_else(|| next[0]);
             let Some(call) = run.gate.take(turn) else {
                 return;
             };
@@ -396,7 +410,7 @@ fn orders(n: usize) -> Vec<Vec<usize>> {
 /// What was met before.
 #[derive(Default)]
 struct Seen {
-    points: BTreeSet<[u8; 32]>,
+    points: BTreeSet<([u8; 32], Option<usize>)>,
     /// Contents that were found to be closed.
     closed: BTreeSet<[u8; 32]>,
     /// Ends after which collections did no harm.

@@ -8,10 +8,12 @@ use std::path::Path;
 use cas_tests::explore::broken::Broken;
 use cas_tests::explore::digest::digest;
 use cas_tests::explore::failures::Failures;
+use cas_tests::explore::flaw::Flawed;
 use cas_tests::explore::op::Op;
-use cas_tests::explore::schedules::Tried;
+use cas_tests::explore::schedules::{Scene, Tried};
 use cas_tests::explore::search::{Search, Searched};
 use cas_tests::explore::{collected, mutations, scenes, trace};
+use cas_tests::mutant::{Flaw, RefFlaw};
 use cas_tests::tell;
 
 /// How many states each number of operations leads to first. Whoever adds an operation changes it;
@@ -96,6 +98,27 @@ fn invariants_hold_in_every_schedule_of_three_at_refs() {
 #[test]
 fn invariants_hold_in_every_schedule_of_a_collection_and_one_other() {
     all_right(&scenes::try_all(&collected::twos()), 20);
+}
+
+/// With a bound a race is found that has as many preemptions, and not one that has more. A bound that
+/// is never reached leaves out nothing.
+#[test]
+fn preemptions_can_be_bounded() {
+    let run = |scene: &Scene, most| Scene { preemptions: most, ..scene.clone() }.run();
+    for flaw in
+        [Flawed::Store(Flaw::IgnoresPutIfAbsent), Flawed::Refs(RefFlaw::ForgetsExpectations)]
+    {
+        let race = scenes::flawed(flaw);
+        assert!(run(&race, Some(0)).found.is_none(), "{flaw:?} without any preemption");
+        assert!(run(&race, Some(2)).found.is_some(), "{flaw:?} with two");
+    }
+    for scene in scenes::fine_pairs() {
+        let [few, some, more] = [0, 1, 1_000].map(|most| run(&scene, Some(most)));
+        let all = run(&scene, None);
+        assert!(few.points < some.points && some.points <= more.points);
+        assert!(all.points <= more.points && all.ends <= more.ends);
+        assert_eq!(all.longest, more.longest);
+    }
 }
 
 #[test]

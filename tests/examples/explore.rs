@@ -2,14 +2,15 @@
 //!
 //! ```sh
 //! cargo run --release -p cas-tests --example explore -- [WHAT …] [--depth N] [--save FILE]
-//! cargo run --release -p cas-tests --example explore -- meetings [--only TEXT] [--preemptions N]
+//! cargo run --release -p cas-tests --example explore -- meetings [--only TEXT] [--preemptions N] [--broken RULE]
 //! cargo run --release -p cas-tests --example explore -- --replay FILE
 //! ```
 //!
 //! WHAT is `sequences`, `repeats`, `branches`, `collections`, `schedules`, `failures` or `mutations`; all of
 //! them if nothing is said. `--depth` is how many operations a sequence has at most; `--only` picks
-//! the meetings of those who do this, and `--preemptions` is how often at most one of them goes next
-//! though another could have gone on.
+//! the meetings of those who do this, `--preemptions` is how often at most one of them goes next
+//! though another could have gone on, and `--broken` a rule of collections that is broken, as it is
+//! named in `broken.rs`.
 
 use std::error::Error;
 use std::time::Instant;
@@ -28,14 +29,15 @@ const MINUTE: f64 = 60.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut what = Vec::new();
-    let (mut depth, mut save, mut only, mut preemptions) = (5, None, String::new(), None);
+    let (mut depth, mut save, mut met) = (5, None, Meetings::default());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} wants a value"));
         match argument.as_str() {
             "--depth" => depth = value()?.parse()?,
-            "--only" => only = value()?,
-            "--preemptions" => preemptions = Some(value()?.parse()?),
+            "--only" => met.only = value()?,
+            "--preemptions" => met.preemptions = Some(value()?.parse()?),
+            "--broken" => met.broken = Some(rule(&value()?)?),
             "--save" => save = Some(value()?),
             "--replay" => return replay(&value()?),
             _ => what.push(argument),
@@ -61,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         found = found.or_else(schedules);
     }
     if wanted("meetings") {
-        found = found.or_else(|| meetings(&only, preemptions));
+        found = found.or_else(|| meetings(&met));
     }
     if wanted("failures") {
         found = found.or_else(|| failures(depth.saturating_sub(3)));
@@ -125,13 +127,28 @@ fn schedules() -> Option<String> {
     None
 }
 
-fn meetings(only: &str, preemptions: Option<usize>) -> Option<String> {
+/// Which meetings are searched, and how.
+#[derive(Default)]
+struct Meetings {
+    only: String,
+    preemptions: Option<usize>,
+    broken: Option<Broken>,
+}
+
+/// The rule of this name.
+fn rule(name: &str) -> Result<Broken, String> {
+    let found = Broken::ALL.into_iter().find(|rule| format!("{rule:?}") == name);
+    found.ok_or_else(|| format!("{name} is none of {:?}", Broken::ALL))
+}
+
+fn meetings(Meetings { only, preemptions, broken }: &Meetings) -> Option<String> {
     for scene in collected::twos().into_iter().chain(collected::long()) {
         let (said, seconds) = (scene.said(), stopwatch());
         if !said.contains(only) {
             continue;
         }
-        let scene = Scene { preemptions, ..scene };
+        let flaw = broken.map(Flawed::Collection);
+        let scene = Scene { preemptions: *preemptions, flaw, ..scene };
         let mut told = 0.0;
         let Tried { points, ends, longest, found, .. } = scene.run_telling(&mut |so_far, left| {
             let seconds = seconds();

@@ -96,6 +96,9 @@ pub fn long() -> Vec<Scene> {
     scenes(&LONG)
 }
 
+/// With so many preemptions every rule that is needed shows.
+const PREEMPTIONS: usize = 2;
+
 /// The first schedule of two in which a broken rule does harm.
 pub fn hunt(rule: Broken) -> Tried {
     let meetings: &[Meeting] = match rule {
@@ -111,9 +114,11 @@ pub fn hunt(rule: Broken) -> Tried {
         }
         _ => &[(&DUE, &["ada undoes main", "bob collects"], &[])],
     };
+    let flaw = Some(Flawed::Collection(rule));
+    let preemptions = (!Broken::HARMLESS.contains(&rule)).then_some(PREEMPTIONS);
     let mut all = Tried::default();
     for scene in scenes(meetings) {
-        let tried = Scene { flaw: Some(Flawed::Collection(rule)), ..scene }.run();
+        let tried = Scene { flaw, preemptions, ..scene }.run();
         all.points += tried.points;
         all.ends += tried.ends;
         all.found = tried.found;

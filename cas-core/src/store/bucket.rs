@@ -111,6 +111,13 @@ impl Bucket {
         Self { local: Some(store.clone()), ..Self::new(Arc::new(store)) }
     }
 
+    /// A folder, of which `seen` answers what any object store is asked; `seen` may have another
+    /// clock, and must hand on to `store`.
+    #[doc(hidden)]
+    pub fn local_seen_as(store: LocalStore, seen: Arc<dyn ObjectStore>) -> Self {
+        Self { local: Some(store), ..Self::new(seen) }
+    }
+
     /// The folder, if this is one.
     pub(crate) fn as_local(&self) -> Option<&LocalStore> {
         self.local.as_ref()

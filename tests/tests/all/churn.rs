@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cas_core::env::{Clock, Env, Timestamp};
@@ -18,7 +18,7 @@ use cas_core::limits;
 use cas_core::name::{BlobId, BookPath, CommitId, HashPrefix, Operation, RefName, TreeId};
 use cas_core::refs::Expectation;
 use cas_core::repo::{Precondition, RepoError, Repository};
-use cas_core::store::{Bucket, Store};
+use cas_core::store::{Bucket, LocalStore, Store};
 use cas_core::upkeep::{FsckRequest, GcReport, GcRequest, Grace, Retention, Upkeep, UpkeepError};
 use cas_tests::faulty::snapshot;
 use cas_tests::hurried::{HurriedClock, HurriedStore};
@@ -49,6 +49,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 const NUMBER: &str = "CAS_CHURN_NUMBER";
 /// The folder with the store and the clock.
 const FOLDER: &str = "CAS_CHURN_FOLDER";
+/// Whether the store is one as `cas` has them in a folder; else it is any bucket.
+const LOCAL: &str = "CAS_CHURN_LOCAL";
+
+/// One store at a time: the machine is busy enough.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// How many texts there are: few, so that what is condemned comes again.
 const TEXTS: u64 = 10;
@@ -77,19 +82,29 @@ struct Shared {
     clock: HurriedClock,
     env: Env,
     store: Arc<dyn ObjectStore>,
+    bucket: Bucket,
 }
 
 impl Shared {
-    fn open(folder: &Path) -> Self {
+    fn open(folder: &Path, local: bool) -> Self {
         let clock = HurriedClock::open(folder.join("clock")).unwrap();
         let env = Env { clock: Arc::new(clock.clone()), ..Env::system() };
-        let files = LocalFileSystem::new_with_prefix(folder.join("store")).unwrap();
-        let store = Arc::new(HurriedStore::new(Arc::new(files), clock.clone()));
-        Self { folder: folder.to_owned(), clock, env, store }
+        let at = folder.join("store");
+        let hurried = |store| Arc::new(HurriedStore::new(store, clock.clone()));
+        let (store, bucket) = if local {
+            let files = LocalStore::open(&at).unwrap();
+            let store = hurried(Arc::new(files.clone()));
+            (store.clone(), Bucket::local_seen_as(files, store))
+        } else {
+            let files = LocalFileSystem::new_with_prefix(at).unwrap();
+            let store = hurried(Arc::new(files));
+            (store.clone(), Bucket::new(store))
+        };
+        Self { folder: folder.to_owned(), clock, env, store, bucket }
     }
 
     fn repository(&self, who: &str) -> Repository {
-        let bucket = Bucket::new(self.store.clone());
+        let bucket = self.bucket.clone();
         let store = if std::env::var_os("CAS_TEST_CHURN_HEEDLESS").is_some() {
             heedless_store(bucket, &self.env)
         } else {
@@ -99,7 +114,7 @@ impl Shared {
     }
 
     fn upkeep(&self) -> Upkeep {
-        Upkeep::new(Bucket::new(self.store.clone()), self.env.clone(), 4, Arc::new(NoProgress))
+        Upkeep::new(self.bucket.clone(), self.env.clone(), 4, Arc::new(NoProgress))
     }
 
     /// How many collections came to their end, and whether one deleted anything.
@@ -317,7 +332,7 @@ async fn collect(shared: &Shared, mut random: Random) {
 async fn one_of_the_processes() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let (who, seed) = (number(NUMBER, 0), number("CAS_TEST_CHURN_SEED", 1));
-    let shared = Shared::open(Path::new(&folder));
+    let shared = Shared::open(Path::new(&folder), std::env::var_os(LOCAL).is_some());
     let random = Random(seed * PROCESSES + who);
     if who < COLLECTORS {
         return collect(&shared, random).await;
@@ -329,11 +344,21 @@ async fn one_of_the_processes() {
 }
 
 #[test]
-fn invariant_gc_safe_16_processes_some_of_which_collect() {
+fn invariant_gc_safe_16_processes_some_of_which_collect_in_a_bucket() {
+    churn(false);
+}
+
+#[test]
+fn invariant_gc_safe_16_processes_some_of_which_collect_in_a_folder() {
+    churn(true);
+}
+
+fn churn(local: bool) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = Kept(Some(tempfile::tempdir().unwrap()));
     let folder = kept.path();
     std::fs::create_dir(folder.join("store")).unwrap();
-    let shared = Shared::open(folder);
+    let shared = Shared::open(folder, local);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let repo = shared.repository("ada");
@@ -345,6 +370,9 @@ fn invariant_gc_safe_16_processes_some_of_which_collect() {
         let mut command = Command::new(&own);
         command.args(["--exact", "churn::one_of_the_processes", "--nocapture"]);
         command.env(FOLDER, folder).env(NUMBER, who.to_string());
+        if local {
+            command.env(LOCAL, "yes");
+        }
         let said = File::create(folder.join(format!("said-{who}"))).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap()
     };
@@ -396,7 +424,7 @@ async fn check(shared: &Shared) {
         shared.gc(retention).await.unwrap();
         shared.clock.leap(limits::GRACE * 2).unwrap();
     }
-    let store = Store::in_bucket(&Bucket::new(shared.store.clone()), &shared.env);
+    let store = Store::in_bucket(&shared.bucket, &shared.env);
     assert_eq!(invariants::linear(&store).await, [""; 0], "linear");
     assert_eq!(invariants::closed_heads(&store).await, [""; 0], "closed");
     let halves = invariants::leaves_first(&snapshot(&*shared.store).await.unwrap());

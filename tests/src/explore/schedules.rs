@@ -3,7 +3,7 @@
 //! A schedule says whose call is next, again and again. All of them are tried, depth first; from a
 //! point at which the store holds the same and every process was told the same as at an earlier
 //! one, nothing new can come, and the search turns back. Where that is too many, those with few
-//! preemptions can be tried ([`Frontier`]).
+//! preemptions can be tried (`frontier.rs`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -2,9 +2,13 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use bytes::Bytes;
+use cas_core::store::{Bucket, LocalStore, Session, Store, Writers, create};
 use cas_tests::cli::User;
+use cas_tests::env::test_env;
 use cas_tests::place::Place;
 
 /// How large the large file is, in bytes. `CAS_TEST_BIG_BYTES` makes it larger.
@@ -17,7 +21,7 @@ fn big_bytes() -> u64 {
 const MEMORY_KIB: u64 = 150 * 1024;
 
 /// Writes a file in which no mebibyte is like another.
-fn write_big(path: &std::path::Path, size: u64) {
+fn write_big(path: &Path, size: u64) {
     let mut file = File::create(path).unwrap();
     let mut piece = vec![0_u8; 1024 * 1024];
     for nth in 0..size.div_ceil(piece.len() as u64) {
@@ -75,16 +79,30 @@ fn large_files_take_little_memory() {
 }
 
 /// A small file system of its own, while it lives; `None` if this user may not make one.
-struct SmallDisk<'a>(&'a std::path::Path);
+struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
-    fn mount(path: &'a std::path::Path, size: &str) -> Option<Self> {
+    fn mount(path: &'a Path, size: &str) -> Option<Self> {
         std::fs::create_dir_all(path).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(path);
-        mount.stderr(Stdio::null());
-        mount.status().is_ok_and(|status| status.success()).then_some(Self(path))
+        works(&mut mount).then_some(Self(path))
     }
+
+    /// One that is said to have more room than the file in which it is can be given.
+    fn mount_in(file: &Path, path: &'a Path, bytes: u64) -> Option<Self> {
+        std::fs::create_dir_all(path).unwrap();
+        File::create(file).unwrap().set_len(bytes).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop"]).arg(file).arg(path);
+        let made = works(Command::new("mkfs.ext2").args(["-q", "-F"]).arg(file));
+        (made && works(&mut mount)).then_some(Self(path))
+    }
+}
+
+/// Whether a command could be run and succeeded.
+fn works(command: &mut Command) -> bool {
+    command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 impl Drop for SmallDisk<'_> {
@@ -126,4 +144,38 @@ fn a_full_disk_is_named_and_changes_nothing() {
     user.write("book/b.bin", vec![1; 1024 * 1024]);
     user.ok(["import", "book", "guide"]);
     assert_eq!(user.json(["verify-log", "guide@main"])["ok"], true);
+}
+
+/// The system says once for each handle that something could not be written back.
+#[tokio::test]
+async fn invariant_certain_every_batch_that_a_disk_loses_is_told_of_it() {
+    const MIB: usize = 1024 * 1024;
+    let home = tempfile::tempdir().unwrap();
+    let (room, file, folder) =
+        (home.path().join("room"), home.path().join("room/disk"), home.path().join("folder"));
+    let small = SmallDisk::mount(&room, "24m");
+    let disk = small.as_ref().and_then(|_| SmallDisk::mount_in(&file, &folder, 200 * MIB as u64));
+    if disk.is_none() {
+        cas_tests::skip_loudly("a disk that loses bytes needs a file system in a file");
+        return;
+    }
+    let ballast = room.join("ballast");
+    std::fs::write(&ballast, vec![1; 8 * MIB]).unwrap();
+    let env = test_env(0);
+    let bucket = Bucket::local(LocalStore::create(&folder.join("store")).unwrap());
+    create(&bucket, "the folder", Writers::Any, &env).await.unwrap();
+    let store = Store::in_bucket(&bucket, &env);
+    // More files than are synced one by one.
+    let fill = async |session: &Session, first: u8| {
+        for nth in first..first + 20 {
+            session.put_blob(Bytes::from(vec![nth; MIB])).await.unwrap();
+        }
+    };
+    let (one, other) = (store.session().await.unwrap(), store.session().await.unwrap());
+    fill(&one, 0).await;
+    fill(&other, 100).await;
+    assert!(one.publish().await.is_err(), "the first to sync");
+    // From now on there is room: that of the second is lost, and nothing new will fail.
+    std::fs::remove_file(ballast).unwrap();
+    assert!(other.publish().await.is_err(), "the second to sync");
 }

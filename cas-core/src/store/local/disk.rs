@@ -36,6 +36,13 @@ pub(super) struct Disk {
     durable: Mutex<BTreeSet<String>>,
 }
 
+/// A handle to sync by, opened before anything is written that it is to make durable.
+///
+/// When the system could not write something back, the next `syncfs` of each handle that was open by
+/// then tells so, once. Of batches that shared a handle only one would learn that its bytes are lost.
+#[derive(Debug)]
+pub(super) struct Syncer(OwnedFd);
+
 /// How a temporary file got its name.
 pub(super) enum Made {
     /// It was renamed.
@@ -52,6 +59,11 @@ impl Disk {
         let dir =
             fs::open(&root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { root, dir, recorder, durable: Mutex::default() })
+    }
+
+    /// Begins to watch for what cannot be written back.
+    pub(super) fn syncer(&self) -> io::Result<Syncer> {
+        self.open_folder("").map(Syncer)
     }
 
     fn note(&self, call: impl FnOnce() -> Call) {
@@ -213,9 +225,10 @@ impl Disk {
     /// Makes the contents of these files durable.
     pub(super) fn sync_contents<'a>(
         &self,
+        by: &Syncer,
         paths: impl ExactSizeIterator<Item = &'a str>,
     ) -> io::Result<()> {
-        if paths.len() > FEW && self.sync_all()? {
+        if paths.len() > FEW && self.sync_all(&by.0)? {
             return Ok(());
         }
         for path in paths {
@@ -231,6 +244,7 @@ impl Disk {
     /// durable stays where it is, so those above it need not be synced for its sake again.
     pub(super) fn sync_names<'a>(
         &self,
+        by: &Syncer,
         paths: impl IntoIterator<Item = &'a str>,
     ) -> io::Result<()> {
         let (mut folders, mut named) = (BTreeSet::new(), BTreeSet::new());
@@ -246,7 +260,7 @@ impl Disk {
                 }
             }
         }
-        if folders.len() > FEW && self.sync_all()? {
+        if folders.len() > FEW && self.sync_all(&by.0)? {
             return Ok(());
         }
         for folder in folders {
@@ -263,7 +277,7 @@ impl Disk {
 
     /// Makes everything durable that anybody did until now.
     pub(super) fn sync_everything(&self) -> io::Result<()> {
-        if !self.sync_all()? {
+        if !self.sync_all(&self.dir)? {
             fs::sync();
             self.note(|| Call::SyncAll);
         }
@@ -272,8 +286,8 @@ impl Disk {
 
     /// Syncs the whole file system, where the system can; otherwise says `false`.
     #[cfg(target_os = "linux")]
-    fn sync_all(&self) -> io::Result<bool> {
-        fs::syncfs(&self.dir)?;
+    fn sync_all(&self, by: &OwnedFd) -> io::Result<bool> {
+        fs::syncfs(by)?;
         self.note(|| Call::SyncAll);
         Ok(true)
     }
@@ -285,7 +299,7 @@ impl Disk {
         clippy::unused_self,
         reason = "one signature on every system"
     )]
-    fn sync_all(&self) -> io::Result<bool> {
+    fn sync_all(&self, _: &OwnedFd) -> io::Result<bool> {
         Ok(false)
     }
 

@@ -36,11 +36,12 @@ impl LocalStore {
     /// All of them are unfinished files at once: the caller bounds how many there are.
     pub(crate) fn put_new(&self, objects: &[(Key, Bytes)]) -> Fresh {
         let disk = &self.inner.disk;
+        let mut fresh = Fresh::nothing(objects.len());
+        let Ok(syncer) = disk.syncer() else { return fresh };
         let written: Vec<_> =
             objects.iter().map(|(key, bytes)| self.write_new(key, bytes)).collect();
         let paths: Vec<_> = written.iter().flatten().map(super::TempFile::path).collect();
-        let mut fresh = Fresh::nothing(objects.len());
-        if paths.is_empty() || disk.sync_contents(paths.into_iter()).is_err() {
+        if paths.is_empty() || disk.sync_contents(&syncer, paths.into_iter()).is_err() {
             return fresh;
         }
         let mut names = Vec::with_capacity(objects.len());
@@ -50,7 +51,7 @@ impl LocalStore {
             // Whatever the answer was, it may be there, and what is there is about to be relied on.
             names.push(key.as_ref());
         }
-        fresh.durable = disk.sync_names(names);
+        fresh.durable = disk.sync_names(&syncer, names);
         fresh
     }
 

@@ -69,7 +69,10 @@ impl Objects for BucketObjects {
 
     async fn begin(&self) -> Result<Box<dyn ObjectWriter>, StoreError> {
         Ok(match self.bucket.as_local() {
-            Some(local) => Box::new(StagedWriter { stage: local.stage() }),
+            Some(local) => {
+                let stage = local.stage().map_err(StoreError::io("open the store's folder"))?;
+                Box::new(StagedWriter { stage })
+            }
             None => Box::new(DirectWriter {
                 bucket: self.bucket.clone(),
                 env: self.env.clone(),

@@ -43,6 +43,15 @@ pub(super) struct Disk {
 #[derive(Debug)]
 pub(super) struct Syncer(OwnedFd);
 
+/// The folders on the way to some files.
+#[derive(Default)]
+struct Way<'a> {
+    /// Those to be synced.
+    folders: BTreeSet<&'a str>,
+    /// Those whose own names are durable after that.
+    named: BTreeSet<&'a str>,
+}
+
 /// How a temporary file got its name.
 pub(super) enum Made {
     /// It was renamed.
@@ -237,6 +246,11 @@ impl Disk {
         Ok(())
     }
 
+    /// Makes the name of this file durable.
+    pub(super) fn sync_name(&self, path: &str) -> io::Result<()> {
+        self.sync_folders(&self.on_the_way([path]))
+    }
+
     /// Makes the names of these files durable: syncs every folder on their paths.
     ///
     /// Also folders that were there before: another process may have made them, or linked a name
@@ -247,31 +261,40 @@ impl Disk {
         by: &Syncer,
         paths: impl IntoIterator<Item = &'a str>,
     ) -> io::Result<()> {
-        let (mut folders, mut named) = (BTreeSet::new(), BTreeSet::new());
-        {
-            let durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-            for path in paths {
-                let mut folder = folder_of(path);
-                folders.insert(folder);
-                while !folder.is_empty() && !durable.contains(folder) {
-                    named.insert(folder);
-                    folder = folder_of(folder);
-                    folders.insert(folder);
-                }
-            }
-        }
-        if folders.len() > FEW && self.sync_all(&by.0)? {
+        let way = self.on_the_way(paths);
+        if way.folders.len() > FEW && self.sync_all(&by.0)? {
             return Ok(());
         }
-        for folder in folders {
+        self.sync_folders(&way)
+    }
+
+    /// What is to be synced for the names of these files.
+    fn on_the_way<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Way<'a> {
+        let mut way = Way::default();
+        let durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        for path in paths {
+            let mut folder = folder_of(path);
+            way.folders.insert(folder);
+            while !folder.is_empty() && !durable.contains(folder) {
+                way.named.insert(folder);
+                folder = folder_of(folder);
+                way.folders.insert(folder);
+            }
+        }
+        way
+    }
+
+    /// Syncs folders one by one.
+    fn sync_folders(&self, way: &Way<'_>) -> io::Result<()> {
+        for folder in &way.folders {
             File::from(self.open_folder(folder)?).sync_all()?;
-            self.note(|| Call::SyncFolder(folder.to_owned()));
+            self.note(|| Call::SyncFolder((*folder).to_owned()));
         }
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         if durable.len() > REMEMBERED {
             durable.clear();
         }
-        durable.extend(named.into_iter().map(str::to_owned));
+        durable.extend(way.named.iter().map(|folder| (*folder).to_owned()));
         Ok(())
     }
 

@@ -134,7 +134,7 @@ impl LocalStore {
     }
 
     /// Begins a batch of objects that become durable together.
-    pub(crate) fn stage(&self) -> Stage {
+    pub(crate) fn stage(&self) -> std::io::Result<Stage> {
         Stage::new(self.clone())
     }
 
@@ -145,7 +145,6 @@ impl LocalStore {
     /// Gives a finished, synced file its key and makes the name durable.
     fn settle(&self, temp: TempFile, key: &Key, mode: &PutMode) -> Result<PutResult> {
         let disk = &self.inner.disk;
-        let syncer = disk.syncer().map_err(|error| failed(key, error))?;
         let made = match mode {
             PutMode::Create => disk.link_new(temp.path(), key.as_ref()),
             PutMode::Overwrite => disk.rename(temp.path(), key.as_ref()),
@@ -164,7 +163,7 @@ impl LocalStore {
             Made::Moved => temp.forget(),
             Made::Linked => drop(temp),
         }
-        disk.sync_names(&syncer, [key.as_ref()]).map_err(|error| failed(key, error))?;
+        disk.sync_name(key.as_ref()).map_err(|error| failed(key, error))?;
         let stat = disk.stat(key.as_ref()).map_err(|error| failed(key, error))?;
         Ok(PutResult {
             e_tag: Some(disk::e_tag(&stat)),

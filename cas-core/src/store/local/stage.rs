@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use object_store::path::Path as Key;
 
@@ -18,8 +18,7 @@ use super::temp::TempFile;
 #[derive(Debug)]
 pub(crate) struct Stage {
     store: LocalStore,
-    /// There from before the first file is written.
-    syncer: OnceLock<Syncer>,
+    syncer: Syncer,
     written: Mutex<Written>,
 }
 
@@ -40,8 +39,9 @@ pub(crate) struct StagedFile<'a> {
 }
 
 impl Stage {
-    pub(super) fn new(store: LocalStore) -> Self {
-        Self { store, syncer: OnceLock::new(), written: Mutex::default() }
+    pub(super) fn new(store: LocalStore) -> io::Result<Self> {
+        let syncer = store.inner.disk.syncer()?;
+        Ok(Self { store, syncer, written: Mutex::default() })
     }
 
     /// Whether `key` is in the store with `size` bytes or in this batch; if in the store, it will
@@ -61,26 +61,14 @@ impl Stage {
 
     /// Begins an object.
     pub(crate) fn file(&self, key: Key) -> io::Result<StagedFile<'_>> {
-        self.syncer()?;
         Ok(StagedFile { stage: self, key, temp: self.store.temp_file()? })
-    }
-
-    fn syncer(&self) -> io::Result<&Syncer> {
-        match self.syncer.get() {
-            Some(syncer) => Ok(syncer),
-            None => {
-                let syncer = self.store.inner.disk.syncer()?;
-                Ok(self.syncer.get_or_init(|| syncer))
-            }
-        }
     }
 
     /// Makes every object of this batch durable and visible.
     pub(crate) fn publish(&self) -> io::Result<()> {
         let Written { files, keys: _, found } = std::mem::take(&mut *self.lock());
         let disk = &self.store.inner.disk;
-        let syncer = self.syncer()?;
-        disk.sync_contents(syncer, files.iter().map(|(_, temp)| temp.path()))?;
+        disk.sync_contents(&self.syncer, files.iter().map(|(_, temp)| temp.path()))?;
         let mut names = found;
         for (key, temp) in files {
             disk.rename(temp.path(), key.as_ref())?;
@@ -90,7 +78,7 @@ impl Stage {
         if names.is_empty() {
             return Ok(());
         }
-        disk.sync_names(syncer, names.iter().map(AsRef::as_ref))
+        disk.sync_names(&self.syncer, names.iter().map(AsRef::as_ref))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Written> {

@@ -36,6 +36,7 @@ pub mod folder;
 pub mod fuzzing;
 pub mod limits;
 pub mod name;
+mod noatime;
 pub mod object;
 pub mod refs;
 pub mod repo;

@@ -133,44 +133,84 @@ fn jobs(text: &str) -> Result<usize, String> {
     }
 }
 
+// Only the one that is run is built, so that a short command starts fast: what `cas --help` says of
+// the others is here.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Command {
+    /// Make a store
     Init(init::Init),
+    /// List the books of the store
     Books(books::Books),
+    /// Make a folder the next version of a book
     Import(import::Import),
+    /// Make a folder equal a version of a book
     Checkout(checkout::Checkout),
+    /// Show how a folder differs from what was checked out into it
     Status(status::Status),
+    /// List files and folders of a version
     Ls(ls::Ls),
+    /// Print a file of a version
     Cat(cat::Cat),
+    /// Write one file of a book
     Put(put::Put),
+    /// Remove files of a book
     Rm(rm::Rm),
+    /// Move or rename a file or folder of a book
     Mv(mv::Mv),
+    /// Show the versions that a version comes from
     Log(log::Log),
+    /// Show a version, or any object by its id
     Show(show::Show),
+    /// Show how two versions differ
     Diff(diff::Diff),
+    /// List the files of a version whose paths match a pattern
     Find(find::Find),
+    /// Find the lines of a version that match a regular expression
     Grep(grep::Grep),
+    /// Write a version, or part of it, as one archive
     Archive(archive::Archive),
+    /// List, create, follow, delete, restore and forget branches
     Branch(branch::Branch),
+    /// List, create and delete tags
     Tag(tag::Tag),
+    /// Merge a version into a branch
     Merge(merge::Merge),
+    /// Bring branches up to what they follow
     Sync(sync::Sync),
+    /// Point a branch at another version
     Reset(reset::Reset),
+    /// Make files or folders of a branch what they are in its upstream, or in another version
     Restore(restore::Restore),
+    /// Show every value that a ref ever had, newest first
     Reflog(reflog::Reflog),
+    /// Show who changed what, in all branches and tags, and prove that nobody changed the record
     Audit(audit::Audit),
+    /// Check a folder or a version against the rules of its book.toml
     Validate(validate::Validate),
+    /// Check the whole log of a ref
     VerifyLog(verify_log::VerifyLog),
+    /// Check everything in the store
     Fsck(fsck::Fsck),
+    /// Delete what nothing needs any more
     Gc(gc::Gc),
+    /// Show how large the store is, and how much is shared
     Stats(stats::Stats),
+    /// Copy books from one store into another
     Copy(copy::Copy),
+    /// Prove that a place can hold a store
     Doctor(doctor::Doctor),
+    /// Serve the store over HTTP
     Serve(serve::Serve),
+    /// Let an AI agent work on the store
     Mcp(mcp::Mcp),
+    /// Make, list and revoke tokens for a server
     Token(token::TokenCommand),
+    /// See the settings in force
     Config(config::Config),
+    /// Print a script that completes commands in a shell
     Completions(completions::Completions),
+    /// See it work: import, branch, edit, compare, check out and verify a small book
     Demo(demo::Demo),
 }
 
@@ -262,6 +302,25 @@ impl Command {
             | Self::Completions(_)
             | Self::Demo(_)
             | Self::Status(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_commands_says_what_the_commands_say() {
+        let listed = Cli::command();
+        let mut built = listed.clone();
+        built.build();
+        for command in listed.get_subcommands() {
+            let about = |command: &clap::Command| command.get_about().map(ToString::to_string);
+            let own = built.find_subcommand(command.get_name()).and_then(about);
+            assert!(own.is_some() && about(command) == own, "{}", command.get_name());
         }
     }
 }

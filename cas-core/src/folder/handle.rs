@@ -12,6 +12,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::stat::Fingerprint;
+use crate::noatime;
 
 /// An open directory.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Handle {
 
     /// Opens the directory `name` in this one.
     pub(super) fn folder(&self, name: &str) -> io::Result<Self> {
-        Ok(Self(fs::openat(&self.0, name, FOLDER, Mode::empty())?))
+        Ok(Self(noatime::open(&self.0, name, FOLDER)?))
     }
 
     /// Walks down `path`, which is relative; empty for this directory itself. There is nothing at
@@ -178,9 +179,9 @@ impl Handle {
     }
 
     /// Opens a file for reading; never waits for the other end of a FIFO.
-    pub(super) fn read(&self, path: impl rustix::path::Arg) -> io::Result<File> {
+    pub(super) fn read(&self, path: impl rustix::path::Arg + Copy) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        Ok(fs::openat(&self.0, path, flags, Mode::empty())?.into())
+        Ok(noatime::open(&self.0, path, flags)?.into())
     }
 
     /// Where the symlink at `path` points.

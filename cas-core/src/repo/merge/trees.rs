@@ -14,7 +14,7 @@ use super::memo::Key;
 use super::renames::settle;
 use super::{Conflict, ConflictKind, MergeMemo, Merged, NewObject, OnConflict};
 use crate::name::{BookPath, EntryName, Hash, TreeId};
-use crate::object::{Entry, Kind, Tree, TreeError};
+use crate::object::{Entry, Kind, Tree, collisions};
 use crate::repo::{RepoError, Repository};
 
 /// How many directories are read at once.
@@ -253,25 +253,22 @@ impl<'a> Merge<'a> {
             }
         }
         loop {
-            match Tree::from_entries(kept.clone()) {
-                Ok(tree) => return Ok(tree),
-                Err(TreeError::Collisions(pairs)) => {
-                    let mut out = BTreeSet::new();
-                    for (a, b) in pairs {
-                        let (loser, winner) = if node.trees[side].get(a.as_str()).is_some() {
-                            (b, a)
-                        } else {
-                            (a, b)
-                        };
-                        if out.insert(loser.clone()) {
-                            self.collision(node, &loser, &winner)?;
-                        }
-                    }
-                    kept.retain(|entry| !out.contains(&entry.name));
-                }
-                Err(source) => return Err(RepoError::Tree { path: node.path.clone(), source }),
+            let pairs = collisions(kept.iter().map(|entry| &entry.name));
+            if pairs.is_empty() {
+                break;
             }
+            let mut out = BTreeSet::new();
+            for (a, b) in pairs {
+                let (loser, winner) =
+                    if node.trees[side].get(a.as_str()).is_some() { (b, a) } else { (a, b) };
+                if out.insert(loser.clone()) {
+                    self.collision(node, &loser, &winner)?;
+                }
+            }
+            kept.retain(|entry| !out.contains(&entry.name));
         }
+        let path = || node.path.clone();
+        Tree::from_entries(kept).map_err(|source| RepoError::Tree { path: path(), source })
     }
 
     fn collision(
@@ -337,13 +334,15 @@ impl Node {
     }
 }
 
-/// What each of three directories has under each name that any of them has.
+/// What each of three directories has under each name that any of them has, in the order of names.
 fn names(trees: &[Arc<Tree>; 3]) -> Vec<[Option<&Entry>; 3]> {
-    let mut names: BTreeMap<&EntryName, [Option<&Entry>; 3]> = BTreeMap::new();
-    for (side, tree) in trees.iter().enumerate() {
-        for entry in tree.entries() {
-            names.entry(&entry.name).or_default()[side] = Some(entry);
-        }
+    let mut sides = trees.each_ref().map(|tree| tree.entries().iter().peekable());
+    let mut names = Vec::new();
+    loop {
+        let heads = sides.iter_mut().filter_map(|side| side.peek().copied());
+        let Some(next) = heads.map(|entry| &entry.name).min() else {
+            return names;
+        };
+        names.push(sides.each_mut().map(|side| side.next_if(|entry| entry.name == *next)));
     }
-    names.into_values().collect()
 }

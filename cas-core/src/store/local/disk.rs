@@ -16,6 +16,7 @@ use object_store::path::Path as Key;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
 
 use super::record::{Call, Recorder};
+use crate::noatime;
 
 /// Up to this many files or folders are synced one by one; beyond, the whole file system at once.
 ///
@@ -87,12 +88,8 @@ impl Disk {
 
     /// Opens a regular file for reading.
     pub(super) fn read(&self, path: &str) -> io::Result<(File, Stat)> {
-        let file = fs::openat(
-            &self.dir,
-            path,
-            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
-            Mode::empty(),
-        )?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = noatime::open(&self.dir, path, flags)?;
         let stat = fs::fstat(&file)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::ErrorKind::NotFound.into());
@@ -155,12 +152,7 @@ impl Disk {
 
     pub(super) fn open_folder(&self, path: &str) -> io::Result<OwnedFd> {
         let path = if path.is_empty() { "." } else { path };
-        Ok(fs::openat(
-            &self.dir,
-            path,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?)
+        noatime::open(&self.dir, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
     }
 
     /// The names in a folder, in no order.
